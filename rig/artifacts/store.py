@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""The content-addressed store: one folder an artifact, published atomically.
+
+Layout under the root (``$RIG_CACHE`` or the platform's cache folder):
+
+    store/<name>/<key>/   finished artifacts; manifest.json says what went in
+    work/<name>/          persistent build trees (incremental), owned by the lock
+    sources/              fetched source packages and unpacked trees
+    locks/ tmp/ logs/
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+from filelock import FileLock, Timeout
+
+from rig.errors import RigError, infra
+
+KEY_CHARS = 20
+MANIFEST = "manifest.json"
+
+
+def default_root() -> Path:
+    """``$RIG_CACHE``, else the platform's cache folder."""
+    override = os.environ.get("RIG_CACHE")
+    return Path(override).absolute() if override else platformdirs.user_cache_path("panthor-rig")
+
+
+def key_of(inputs: Mapping[str, str]) -> str:
+    """Content key of an artifact: SHA-256 over its sorted inputs, shortened to 20 hex digits."""
+    text = json.dumps(dict(inputs), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_CHARS]
+
+
+def full_disk(exc: OSError, root: Path) -> RigError | None:
+    """The error for a full disk, or None when `exc` is something else."""
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        return infra(
+            f"no space left on the disk that holds {root}",
+            "free some space, run `rig cache gc`, or set RIG_CACHE to a folder on another disk",
+        )
+    return None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One finished folder of the store."""
+
+    name: str
+    key: str
+    path: Path
+    inputs: Mapping[str, str]
+    seconds: float
+    """Wall time of the build, s."""
+    cpu_seconds: float
+    """User + system time of the build's children, s."""
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(f.lstat().st_size for f in self.path.rglob("*") if f.is_file())
+
+
+class Store:
+    """Finds, publishes and removes artifacts. Safe against a second rig and against Ctrl-C."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = root or default_root()
+        try:
+            for name in ("store", "work", "sources", "locks", "tmp", "logs"):
+                (self.root / name).mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise full_disk(exc, self.root) or infra(
+                f"cannot create the artifact store at {self.root}: {exc.strerror}",
+                "set RIG_CACHE to a folder you may write to",
+            ) from exc
+
+    def path_of(self, name: str, key: str) -> Path:
+        """Where the artifact `name` with content key `key` lives when it exists."""
+        return self.root / "store" / name / key
+
+    def find(self, name: str, key: str) -> Artifact | None:
+        """The finished artifact, or None. Marks it as used (for gc)."""
+        path = self.path_of(name, key)
+        try:
+            manifest = json.loads((path / MANIFEST).read_text())
+        except FileNotFoundError:
+            return None
+        os.utime(path / MANIFEST)
+        return Artifact(
+            name,
+            key,
+            path,
+            manifest["inputs"],
+            float(manifest["seconds"]),
+            float(manifest["cpu_seconds"]),
+        )
+
+    def work(self, name: str) -> Path:
+        """The persistent build folder of `name`; use it only under `lock(name)`."""
+        path = self.root / "work" / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    @contextmanager
+    def lock(self, name: str, on_wait: str | None = None) -> Iterator[None]:
+        """Hold `name`'s lock; a second rig waits (it says so once through `on_wait`)."""
+        lock = FileLock(self.root / "locks" / f"{name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if on_wait:
+                print(on_wait, flush=True)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def publishing(self, name: str, key: str, inputs: Mapping[str, str]) -> Iterator[Path]:
+        """A scratch folder that becomes the artifact when the block ends without an error."""
+        scratch = self.root / "tmp" / f"{name}-{key}-{os.getpid()}"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        started, cpu = time.monotonic(), _children_cpu()
+        try:
+            yield scratch
+            manifest = {
+                "name": name,
+                "inputs": dict(inputs),
+                "seconds": round(time.monotonic() - started, 1),
+                "cpu_seconds": round(_children_cpu() - cpu, 1),
+            }
+            (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
+            final = self.path_of(name, key)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            if final.exists():  # a folder without a manifest: somebody deleted half of it
+                shutil.rmtree(final)
+            scratch.rename(final)
+        except OSError as exc:
+            raise full_disk(exc, self.root) or exc from exc
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def artifacts(self) -> list[tuple[Artifact, float]]:
+        """Every finished artifact with its last use (s since the epoch), least recent first."""
+        found: list[tuple[Artifact, float]] = []
+        for manifest in (self.root / "store").glob(f"*/*/{MANIFEST}"):
+            used = manifest.stat().st_mtime
+            artifact = self.find(manifest.parent.parent.name, manifest.parent.name)
+            if artifact is not None:
+                os.utime(manifest, (used, used))  # looking is not using
+                found.append((artifact, used))
+        return sorted(found, key=lambda pair: pair[1])
+
+    def remove(self, artifact: Artifact) -> None:
+        """Delete one artifact; readers that hold open files keep them."""
+        with self.lock(artifact.name):
+            doomed = self.root / "tmp" / f"gc-{artifact.name}-{artifact.key}-{os.getpid()}"
+            artifact.path.rename(doomed)
+            shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _children_cpu() -> float:
+    times = os.times()
+    return times.children_user + times.children_system

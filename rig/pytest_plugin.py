@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""pytest plugin of the rig (scenario markers, verdicts)."""

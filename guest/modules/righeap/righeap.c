@@ -1,0 +1,553 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * righeap - DMA-BUF heaps on demand, for tests
+ *
+ * The files below /sys/kernel/debug/righeap:
+ *
+ *   add      "NAME [LIMIT]" registers a heap. LIMIT is the number of bytes all
+ *            live buffers together may take, with an optional K, M or G. An
+ *            allocation that goes beyond fails with -ENOMEM. Default: no limit.
+ *            No driver is bound to anything by this.
+ *   limit    "NAME LIMIT" changes the limit. Live buffers stay.
+ *   disable  "NAME" makes allocations fail with -EINVAL, as those from a TEE
+ *            heap do when the TEE is gone. Live buffers stay.
+ *   enable   "NAME" undoes that.
+ *   list     one line per heap, in the order they were added.
+ *   buffers  one line per live buffer. Does not read the buffers.
+ *   dirty    the same, plus the number of bytes that don't have the fill value
+ *            any more. This reads the buffers with the CPU.
+ *   kick     "COUNT" binds a driver to a dummy device and unbinds it, COUNT
+ *            times, which makes the driver core retry the deferred probes. Each
+ *            round waits until they are through. Reads back as the number of
+ *            rounds since the module was loaded.
+ *
+ * Buffers are physically contiguous, from the page allocator, so the largest one
+ * is that of the highest page order (4 MiB with 4 KiB pages). They are filled
+ * with FILL before they are handed out. As with the heaps of a TEE the dma-bufs
+ * offer no CPU access, and mapping them doesn't do cache maintenance.
+ *
+ * There is no way to unregister a heap, so each one pins the module. The name of
+ * a heap somebody else registered is refused, but not without a stack trace of
+ * sysfs, because the framework creates the device before it checks the name.
+ */
+
+#include <linux/cleanup.h>
+#include <linux/debugfs.h>
+#include <linux/device/driver.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+#include <linux/dma-mapping.h>
+#include <linux/err.h>
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/kernel.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/platform_device.h>
+#include <linux/scatterlist.h>
+#include <linux/sched/signal.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#define NAME_SIZE	64
+#define FILL		0xa5
+#define KICKS_MAX	1000
+
+struct rig_heap {
+	struct list_head node;
+	struct list_head buffers;
+	struct dma_heap *heap;
+	size_t limit;
+	size_t bytes;
+	unsigned long allocs;
+	unsigned long fails;
+	unsigned long live;
+	bool disabled;
+	char name[NAME_SIZE];
+};
+
+struct rig_buffer {
+	struct list_head node;
+	struct rig_heap *heap;
+	void *vaddr;
+	size_t size;
+	unsigned int mappings;
+};
+
+/* Protects the list of heaps and what is in them. */
+static DEFINE_MUTEX(rig_lock);
+static LIST_HEAD(rig_heaps);
+
+static DEFINE_MUTEX(rig_kick_lock);
+static unsigned long rig_kicks;
+static struct dentry *rig_dir;
+
+/* dma-buf */
+
+static struct sg_table *rig_buffer_map(struct dma_buf_attachment *attach,
+				       enum dma_data_direction dir)
+{
+	struct rig_buffer *buf = attach->dmabuf->priv;
+	struct sg_table *sgt;
+	int ret;
+
+	sgt = kzalloc_obj(*sgt);
+	if (!sgt)
+		return ERR_PTR(-ENOMEM);
+
+	ret = sg_alloc_table(sgt, 1, GFP_KERNEL);
+	if (ret)
+		goto err_free;
+
+	sg_set_page(sgt->sgl, virt_to_page(buf->vaddr), buf->size, 0);
+
+	ret = dma_map_sgtable(attach->dev, sgt, dir, DMA_ATTR_SKIP_CPU_SYNC);
+	if (ret)
+		goto err_free_table;
+
+	scoped_guard(mutex, &rig_lock)
+		buf->mappings++;
+
+	return sgt;
+
+err_free_table:
+	sg_free_table(sgt);
+err_free:
+	kfree(sgt);
+	return ERR_PTR(ret);
+}
+
+static void rig_buffer_unmap(struct dma_buf_attachment *attach,
+			     struct sg_table *sgt, enum dma_data_direction dir)
+{
+	struct rig_buffer *buf = attach->dmabuf->priv;
+
+	dma_unmap_sgtable(attach->dev, sgt, dir, DMA_ATTR_SKIP_CPU_SYNC);
+	sg_free_table(sgt);
+	kfree(sgt);
+
+	scoped_guard(mutex, &rig_lock)
+		buf->mappings--;
+}
+
+static int rig_heap_reserve(struct rig_heap *heap, size_t size)
+{
+	guard(mutex)(&rig_lock);
+
+	if (heap->disabled)
+		return -EINVAL;
+
+	if (heap->bytes > heap->limit || size > heap->limit - heap->bytes)
+		return -ENOMEM;
+
+	heap->bytes += size;
+	return 0;
+}
+
+static void rig_heap_unreserve(struct rig_heap *heap, size_t size)
+{
+	guard(mutex)(&rig_lock);
+
+	heap->bytes -= size;
+}
+
+static void rig_buffer_free(struct rig_buffer *buf)
+{
+	struct rig_heap *heap = buf->heap;
+	size_t size = buf->size;
+
+	scoped_guard(mutex, &rig_lock) {
+		list_del(&buf->node);
+		heap->live--;
+	}
+
+	free_pages_exact(buf->vaddr, size);
+	kfree(buf);
+	rig_heap_unreserve(heap, size);
+}
+
+static void rig_buffer_release(struct dma_buf *dmabuf)
+{
+	rig_buffer_free(dmabuf->priv);
+}
+
+/* Deliberately without mmap, vmap and begin/end_cpu_access. */
+static const struct dma_buf_ops rig_buffer_ops = {
+	.map_dma_buf = rig_buffer_map,
+	.unmap_dma_buf = rig_buffer_unmap,
+	.release = rig_buffer_release,
+};
+
+/* The lock is not held here: the allocation may reclaim memory of our users. */
+static struct rig_buffer *rig_buffer_alloc(struct rig_heap *heap, size_t size)
+{
+	struct rig_buffer *buf;
+	int ret;
+
+	ret = rig_heap_reserve(heap, size);
+	if (ret)
+		return ERR_PTR(ret);
+
+	buf = kzalloc_obj(*buf);
+	if (!buf)
+		goto err_unreserve;
+
+	/* Sizes beyond the highest page order are an error, not a bug. */
+	buf->vaddr = alloc_pages_exact(size, GFP_KERNEL | __GFP_NOWARN);
+	if (!buf->vaddr)
+		goto err_free;
+
+	memset(buf->vaddr, FILL, size);
+	buf->heap = heap;
+	buf->size = size;
+
+	scoped_guard(mutex, &rig_lock) {
+		list_add_tail(&buf->node, &heap->buffers);
+		heap->live++;
+	}
+
+	return buf;
+
+err_free:
+	kfree(buf);
+err_unreserve:
+	rig_heap_unreserve(heap, size);
+	return ERR_PTR(-ENOMEM);
+}
+
+static struct dma_buf *rig_heap_allocate(struct dma_heap *dma_heap,
+					 unsigned long len, u32 fd_flags,
+					 u64 heap_flags)
+{
+	struct rig_heap *heap = dma_heap_get_drvdata(dma_heap);
+	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
+	struct dma_buf *dmabuf;
+	struct rig_buffer *buf;
+
+	buf = rig_buffer_alloc(heap, len);
+	if (IS_ERR(buf)) {
+		dmabuf = ERR_CAST(buf);
+	} else {
+		exp_info.exp_name = heap->name;
+		exp_info.ops = &rig_buffer_ops;
+		exp_info.size = len;
+		exp_info.flags = fd_flags;
+		exp_info.priv = buf;
+		dmabuf = dma_buf_export(&exp_info);
+		if (IS_ERR(dmabuf))
+			rig_buffer_free(buf);
+	}
+
+	guard(mutex)(&rig_lock);
+	if (IS_ERR(dmabuf))
+		heap->fails++;
+	else
+		heap->allocs++;
+
+	return dmabuf;
+}
+
+static const struct dma_heap_ops rig_heap_ops = {
+	.allocate = rig_heap_allocate,
+};
+
+/* Commands */
+
+enum rig_command {
+	RIG_ADD,
+	RIG_LIMIT,
+	RIG_DISABLE,
+	RIG_ENABLE,
+};
+
+static struct rig_heap *rig_heap_find(const char *name)
+{
+	struct rig_heap *heap;
+
+	lockdep_assert_held(&rig_lock);
+
+	list_for_each_entry(heap, &rig_heaps, node) {
+		if (!strcmp(heap->name, name))
+			return heap;
+	}
+
+	return NULL;
+}
+
+static int rig_heap_add(const char *name, size_t limit)
+{
+	struct dma_heap_export_info exp_info = { .ops = &rig_heap_ops };
+	struct rig_heap *heap;
+	int ret;
+
+	lockdep_assert_held(&rig_lock);
+
+	/* The name becomes that of a device node. */
+	if (strchr(name, '/'))
+		return -EINVAL;
+
+	heap = kzalloc_obj(*heap);
+	if (!heap)
+		return -ENOMEM;
+
+	strscpy(heap->name, name);
+	heap->limit = limit;
+	INIT_LIST_HEAD(&heap->buffers);
+
+	exp_info.name = heap->name;
+	exp_info.priv = heap;
+
+	/* Others can use the heap as soon as it's added. */
+	__module_get(THIS_MODULE);
+	heap->heap = dma_heap_add(&exp_info);
+	if (IS_ERR(heap->heap)) {
+		ret = PTR_ERR(heap->heap);
+		module_put(THIS_MODULE);
+		kfree(heap);
+		return ret;
+	}
+
+	list_add_tail(&heap->node, &rig_heaps);
+	return 0;
+}
+
+static int rig_run(enum rig_command command, const char *name, const size_t *limit)
+{
+	struct rig_heap *heap;
+
+	guard(mutex)(&rig_lock);
+
+	heap = rig_heap_find(name);
+	if (command == RIG_ADD)
+		return heap ? -EEXIST : rig_heap_add(name, limit ? *limit : SIZE_MAX);
+
+	if (!heap)
+		return -ENOENT;
+
+	if (command == RIG_LIMIT)
+		heap->limit = *limit;
+	else
+		heap->disabled = command == RIG_DISABLE;
+
+	return 0;
+}
+
+static ssize_t rig_command_write(struct file *file, const char __user *user,
+				 size_t count, loff_t *ppos)
+{
+	enum rig_command command = (unsigned long)file->private_data;
+	char line[NAME_SIZE + 32] = "";
+	char *rest, *name, *number, *end;
+	size_t limit;
+	int ret;
+
+	if (*ppos || count >= sizeof(line))
+		return -EINVAL;
+
+	if (copy_from_user(line, user, count))
+		return -EFAULT;
+
+	rest = strim(line);
+	name = strsep(&rest, " \t");
+	number = rest ? skip_spaces(rest) : NULL;
+
+	if (!*name || strlen(name) >= NAME_SIZE)
+		return -EINVAL;
+
+	if (number) {
+		limit = memparse(number, &end);
+		if (end == number || *end)
+			return -EINVAL;
+	}
+
+	if (command == RIG_LIMIT && !number)
+		return -EINVAL;
+	if ((command == RIG_DISABLE || command == RIG_ENABLE) && number)
+		return -EINVAL;
+
+	ret = rig_run(command, name, number ? &limit : NULL);
+	return ret ?: count;
+}
+
+static const struct file_operations rig_command_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = rig_command_write,
+};
+
+/* State */
+
+static int list_show(struct seq_file *s, void *unused)
+{
+	struct rig_heap *heap;
+
+	guard(mutex)(&rig_lock);
+
+	list_for_each_entry(heap, &rig_heaps, node) {
+		seq_printf(s, "%s disabled=%d allocs=%lu fails=%lu live=%lu bytes=%zu limit=",
+			   heap->name, heap->disabled, heap->allocs,
+			   heap->fails, heap->live, heap->bytes);
+		if (heap->limit == SIZE_MAX)
+			seq_puts(s, "none\n");
+		else
+			seq_printf(s, "%zu\n", heap->limit);
+	}
+
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(list);
+
+static size_t rig_buffer_dirty(const struct rig_buffer *buf)
+{
+	const u8 *byte = buf->vaddr;
+	size_t dirty = 0;
+
+	for (size_t i = 0; i < buf->size; i++)
+		dirty += READ_ONCE(byte[i]) != FILL;
+
+	return dirty;
+}
+
+static void rig_show_buffers(struct seq_file *s, bool dirty)
+{
+	struct rig_heap *heap;
+	struct rig_buffer *buf;
+
+	guard(mutex)(&rig_lock);
+
+	list_for_each_entry(heap, &rig_heaps, node) {
+		list_for_each_entry(buf, &heap->buffers, node) {
+			phys_addr_t start = virt_to_phys(buf->vaddr);
+
+			seq_printf(s, "%s phys=%pa size=%zu mappings=%u",
+				   heap->name, &start, buf->size, buf->mappings);
+			if (dirty)
+				seq_printf(s, " dirty=%zu", rig_buffer_dirty(buf));
+			seq_putc(s, '\n');
+		}
+	}
+}
+
+static int buffers_show(struct seq_file *s, void *unused)
+{
+	rig_show_buffers(s, false);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(buffers);
+
+static int dirty_show(struct seq_file *s, void *unused)
+{
+	rig_show_buffers(s, true);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(dirty);
+
+/* Deferred probes */
+
+static int rig_kick_probe(struct platform_device *pdev)
+{
+	rig_kicks++;
+	return 0;
+}
+
+static struct platform_driver rig_kick_driver = {
+	.probe = rig_kick_probe,
+	.driver = {
+		.name = "righeap-kick",
+		.probe_type = PROBE_FORCE_SYNCHRONOUS,
+		.suppress_bind_attrs = true,
+	},
+};
+
+static int rig_kick_once(void)
+{
+	unsigned long before = rig_kicks;
+	struct platform_device *pdev;
+
+	/* Binds before it returns. Unregistering the device unbinds it. */
+	pdev = platform_device_register_simple("righeap-kick", PLATFORM_DEVID_NONE, NULL, 0);
+	if (IS_ERR(pdev))
+		return PTR_ERR(pdev);
+
+	platform_device_unregister(pdev);
+	wait_for_device_probe();
+
+	return rig_kicks == before + 1 ? 0 : -EIO;
+}
+
+static int rig_kick_get(void *unused, u64 *value)
+{
+	guard(mutex)(&rig_kick_lock);
+	*value = rig_kicks;
+	return 0;
+}
+
+static int rig_kick_set(void *unused, u64 count)
+{
+	int ret = 0;
+
+	if (count > KICKS_MAX)
+		return -EINVAL;
+
+	guard(mutex)(&rig_kick_lock);
+
+	while (count-- && !ret) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		ret = rig_kick_once();
+	}
+
+	return ret;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(rig_kick_fops, rig_kick_get, rig_kick_set, "%llu\n");
+
+static void __init rig_create_command(const char *name, enum rig_command command)
+{
+	debugfs_create_file(name, 0200, rig_dir, (void *)(unsigned long)command,
+			    &rig_command_fops);
+}
+
+static int __init righeap_init(void)
+{
+	int ret;
+
+	ret = platform_driver_register(&rig_kick_driver);
+	if (ret)
+		return ret;
+
+	rig_dir = debugfs_create_dir("righeap", NULL);
+	if (IS_ERR(rig_dir)) {
+		platform_driver_unregister(&rig_kick_driver);
+		return PTR_ERR(rig_dir);
+	}
+
+	rig_create_command("add", RIG_ADD);
+	rig_create_command("limit", RIG_LIMIT);
+	rig_create_command("disable", RIG_DISABLE);
+	rig_create_command("enable", RIG_ENABLE);
+	debugfs_create_file("list", 0400, rig_dir, NULL, &list_fops);
+	debugfs_create_file("buffers", 0400, rig_dir, NULL, &buffers_fops);
+	debugfs_create_file("dirty", 0400, rig_dir, NULL, &dirty_fops);
+	debugfs_create_file("kick", 0600, rig_dir, NULL, &rig_kick_fops);
+
+	return 0;
+}
+module_init(righeap_init);
+
+/* Not reached once there is a heap. */
+static void __exit righeap_exit(void)
+{
+	debugfs_remove_recursive(rig_dir);
+	platform_driver_unregister(&rig_kick_driver);
+}
+module_exit(righeap_exit);
+
+MODULE_DESCRIPTION("DMA-BUF heaps on demand, for tests");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("DMA_BUF");
+MODULE_IMPORT_NS("DMA_BUF_HEAP");

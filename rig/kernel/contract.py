@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""Which published contract the driver under test speaks, found by looking at what was built.
+
+Never by a version number: the first series and mainline both used driver minor 9
+for different things (specs: protected-mode series §0.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rig.errors import RigError, usage
+from rig.kernel.module import ModuleInfo
+
+HEAP_PARAMETER = "protected_heap_name"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One published way of giving panthor its protected memory."""
+
+    name: str
+    meaning: str
+
+
+BASE = Contract("base", "no protected-mode support")
+HEAP_NAME = Contract("heap-name", f"module parameter {HEAP_PARAMETER}, probe deferral")
+CONTRACTS = {contract.name: contract for contract in (BASE, HEAP_NAME)}
+
+
+@dataclass(frozen=True)
+class Detected:
+    """A contract and the evidence for it."""
+
+    contract: Contract
+    why: str
+
+
+def detect(module: ModuleInfo) -> Detected:
+    """The contract of a built panthor module."""
+    if HEAP_PARAMETER in module.parameters:
+        return Detected(HEAP_NAME, f"{module.name}.ko has the parameter {HEAP_PARAMETER}")
+    return Detected(BASE, f"{module.name}.ko has no parameter {HEAP_PARAMETER}")
+
+
+def by_name(name: str) -> Contract:
+    """A contract of the table. Raises `RigError` (USAGE) that lists the names."""
+    try:
+        return CONTRACTS[name]
+    except KeyError:
+        error: RigError = usage(f"no contract {name!r}", f"one of: {', '.join(CONTRACTS)}")
+        raise error from None

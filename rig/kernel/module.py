@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""What a built module says of itself: parameters, dependencies, build-id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from rig.errors import FailureClass, RigError
+
+
+@dataclass(frozen=True)
+class ModuleInfo:
+    """`.modinfo` and the build-id note of one .ko."""
+
+    name: str
+    parameters: frozenset[str]
+    vermagic: str
+    build_id: str
+    """Lower-case hex digits of the GNU build-id note."""
+
+
+def module_info(ko: Path) -> ModuleInfo:
+    """Read a module. Raises `RigError` (BUILD) when it is no module with a build-id."""
+    try:
+        with ko.open("rb") as file:
+            elf = ELFFile(file)
+            modinfo = _section(elf, ".modinfo")
+            note = _section(elf, ".note.gnu.build-id")
+    except (OSError, ELFError) as exc:
+        raise RigError(
+            FailureClass.BUILD, f"{ko.name} is not a kernel module with a build-id: {exc}"
+        ) from exc
+    pairs = [entry.decode().split("=", 1) for entry in modinfo.split(b"\0") if b"=" in entry]
+    parameters = frozenset(value.split(":", 1)[0] for key, value in pairs if key == "parm")
+    fields = dict(pairs)
+    return ModuleInfo(
+        fields.get("name", ko.stem), parameters, fields.get("vermagic", ""), build_id_of_note(note)
+    )
+
+
+def _section(elf: ELFFile, name: str) -> bytes:
+    section = elf.get_section_by_name(name)
+    if section is None:
+        raise ELFError(f"no section {name}")
+    data: bytes = section.data()
+    return data
+
+
+def build_id_of_note(note: bytes) -> str:
+    """Hex build-id of an ELF note (the section, or /sys/module/X/notes/.note.gnu.build-id)."""
+    name_size = int.from_bytes(note[0:4], "little")
+    desc_size = int.from_bytes(note[4:8], "little")
+    start = 12 + (name_size + 3) // 4 * 4
+    return note[start : start + desc_size].hex()

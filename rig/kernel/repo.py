@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""The kernel tree under test as a git tree of our own, never as the user's checkout.
+
+The user's tree is read and never written: `snapshot()` hashes it (uncommitted and
+new files taken along, ignored build products left out) into an object store and an
+index of ours. Patches are applied in an index, so that every state has its tree id,
+which is its content key, before a file is touched. Only a build checks a tree out,
+into one worktree at a fixed path, where only the files that differ are written:
+kbuild then recompiles just those.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rig.artifacts.store import Store
+from rig.errors import FailureClass, RigError, infra, usage
+from rig.series.patches import Patch
+
+PANTHOR = "drivers/gpu/drm/panthor"
+UAPI = "include/uapi/drm/panthor_drm.h"
+
+
+@dataclass(frozen=True)
+class Tree:
+    """One state of the source."""
+
+    id: str
+    """git tree id: the content key."""
+    label: str
+    """For the reader: where it came from and what is applied."""
+
+
+class KernelRepo:
+    """Snapshots, patched states and the one worktree, in the store's `work/linux`."""
+
+    def __init__(self, store: Store) -> None:
+        self._root = store.work("linux")
+        self._git_dir = self._root / "repo.git"
+        self.worktree = self._root / "src"
+        if not self._git_dir.exists():
+            self._run(["init", "-q", "--bare", str(self._git_dir)], index=None)
+            for key, value in _CONFIG.items():
+                self._run(["config", key, value], index=None)
+
+    def objdir(self, flavour: str) -> Path:
+        """kbuild's output folder of one configuration flavour."""
+        return self._root / f"obj-{flavour}"
+
+    def snapshot(self, path: Path, label: str) -> Tree:
+        """The tree at `path` as it is now. Reads only."""
+        path = path.resolve()
+        require_kernel(path)
+        index = self._root / f"index-{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+        self._run(["add", "-A", *_what_to_add(path)], index=index, work_tree=path)
+        return Tree(self._run(["write-tree"], index=index), label)
+
+    def apply(self, tree: Tree, patches: Sequence[Patch], series: str) -> list[Tree]:
+        """The state behind each patch, in order.
+
+        Raises `RigError` (BUILD) that names the first patch, file and line that does not apply.
+        """
+        states: list[Tree] = []
+        with self._scratch_index(tree) as index:
+            for number, patch in enumerate(patches, 1):
+                try:
+                    self._run(["apply", "--cached", "--whitespace=nowarn", "-"], index=index,
+                              stdin=patch.diff)  # fmt: skip
+                except _GitError as exc:
+                    raise RigError(
+                        FailureClass.BUILD,
+                        f"{series}: patch {number}/{len(patches)} ({patch.subject}) does not apply "
+                        f"to {tree.label}: {exc.reason()}",
+                        hint=f"rebase the series; the refused file is {patch.source}",
+                    ) from exc
+                name = series if number == len(patches) else f"{series} {number}/{len(patches)}"
+                states.append(
+                    Tree(self._run(["write-tree"], index=index), f"{tree.label} + {name}")
+                )
+        return states
+
+    def without(self, tree: Tree, folder: str) -> str:
+        """Tree id of `tree` with one folder taken out: what does not depend on that folder."""
+        with self._scratch_index(tree) as index:
+            self._run(["rm", "-r", "-q", "--cached", "--ignore-unmatch", "--", folder], index=index)
+            return self._run(["write-tree"], index=index)
+
+    def read(self, tree: Tree, path: str) -> bytes | None:
+        """Content of one file of a state, or None."""
+        try:
+            return self._run(["cat-file", "blob", f"{tree.id}:{path}"], index=None).encode()
+        except _GitError:
+            return None
+
+    def checkout(self, tree: Tree) -> Path:
+        """Make the worktree that state; only files that differ get a new time stamp."""
+        self.worktree.mkdir(exist_ok=True)
+        index = self._root / "index-worktree"
+        if not index.exists():
+            self._run(["read-tree", "--empty"], index=index)
+        self._run(["read-tree", "--reset", "-u", tree.id], index=index, work_tree=self.worktree)
+        return self.worktree
+
+    def _scratch_index(self, tree: Tree) -> _ScratchIndex:
+        return _ScratchIndex(self, tree)
+
+    def _run(
+        self,
+        argv: Sequence[str],
+        *,
+        index: Path | None,
+        work_tree: Path | None = None,
+        stdin: bytes = b"",
+    ) -> str:
+        env = {**os.environ, "GIT_DIR": str(self._git_dir), "LC_ALL": "C.UTF-8"}
+        for name in ("GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY"):
+            env.pop(name, None)
+        if index is not None:
+            env["GIT_INDEX_FILE"] = str(index)
+        if work_tree is not None:
+            env["GIT_WORK_TREE"] = str(work_tree)
+        done = subprocess.run(
+            ["git", *argv],
+            cwd=work_tree or self._root,
+            env=env,
+            input=stdin,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise _GitError(argv, done.stderr.decode(errors="replace"))
+        return done.stdout.decode(errors="replace").strip()
+
+
+_CONFIG = {
+    "core.looseCompression": "1",  # a kernel is 1.5 GB: time counts more than space here
+    "core.fsync": "none",  # everything can be made again
+    "core.excludesFile": "/dev/null",  # the user's global ignores are not the tree's
+    "gc.auto": "0",
+}
+
+
+class _GitError(RigError):
+    def __init__(self, argv: Sequence[str], stderr: str) -> None:
+        self.stderr = stderr
+        super().__init__(FailureClass.INFRA, f"git {argv[0]} failed: {self.reason()}")
+
+    def reason(self) -> str:
+        """The first error line: it names file and line of a refused patch."""
+        lines = [line for line in self.stderr.splitlines() if line.strip()]
+        errors = [line.removeprefix("error: ") for line in lines if line.startswith("error:")]
+        return (errors or lines or ["no output"])[0]
+
+
+class _ScratchIndex:
+    """An index of its own that starts as `tree` and is gone afterwards."""
+
+    def __init__(self, repo: KernelRepo, tree: Tree) -> None:
+        self._repo, self._tree = repo, tree
+        self._folder = tempfile.TemporaryDirectory(prefix="rig-index-")
+
+    def __enter__(self) -> Path:
+        index = Path(self._folder.name) / "index"
+        self._repo._run(["read-tree", self._tree.id], index=index)
+        return index
+
+    def __exit__(self, *_exc: object) -> None:
+        self._folder.cleanup()
+
+
+def _what_to_add(path: Path) -> list[str]:
+    """Arguments of `git add`: everything but build products.
+
+    In a git checkout the tree's own .gitignore files know them. An unpacked tarball
+    has no say: Debian's linux-source ignores the whole tree in its .gitignore.
+    """
+    if (path / ".git").exists():
+        return ["."]
+    return ["-f", ".", *(f":(exclude,glob){pattern}" for pattern in _PRODUCTS)]
+
+
+_PRODUCTS = (
+    *(f"**/*.{suffix}" for suffix in ("o", "ko", "a", "cmd", "mod", "mod.c", "order", "symvers")),
+    *(".config*", "include/config/**", "include/generated/**", "arch/*/include/generated/**"),
+    *("vmlinux", "vmlinux.*", "System.map", "**/.tmp_*"),
+)
+
+
+def require_kernel(path: Path) -> None:
+    """Raise `RigError` unless `path` is a kernel tree with panthor in it."""
+    if not path.is_dir():
+        raise usage(f"no kernel tree at {path}", "give --kernel the folder of a Linux source tree")
+    if not (path / "Kconfig").is_file() or not (path / "Makefile").is_file():
+        raise usage(f"{path} is not a Linux source tree (no Kconfig)", "check --kernel")
+    if not (path / PANTHOR / "panthor_drv.c").is_file():
+        raise usage(
+            f"{path} has no panthor driver ({PANTHOR})", "panthor is in Linux 6.10 and later"
+        )
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise infra(f"cannot read {path}", "check its permissions")

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Mali CSF GPU model: what the interpreter's files (cs.c, cs_ops.c, cs_mem.c) share.
+ */
+#ifndef MALI_CS_INT_H
+#define MALI_CS_INT_H
+
+#include "mali_int.h"
+
+/* One instruction being executed. */
+typedef struct MaliCtx {
+    MaliGpu *g;
+    MaliCsg *grp;
+    MaliCs *cs;
+    unsigned csg, idx;
+    uint32_t nregs;
+    uint64_t w;        /* the instruction word */
+    uint64_t pc;       /* its address */
+    uint64_t *pos;     /* position of its frame, already behind the instruction */
+} MaliCtx;
+
+typedef MaliStep (*MaliOpFn)(MaliCtx *x);
+
+/* One row an instruction; architectures outside [min_arch, max_arch] do not know it. */
+typedef struct MaliOp {
+    uint8_t code, min_arch, max_arch;
+    const char *name;
+    MaliOpFn fn;
+} MaliOp;
+
+extern const MaliOp mali_ops[];
+extern const unsigned mali_num_ops;
+
+/* ---- fields of the instruction word (spec 5.2) ---- */
+static inline unsigned f_dst(uint64_t w) { return (w >> 48) & 0xff; }
+static inline unsigned f_src0(uint64_t w) { return (w >> 40) & 0xff; }
+static inline unsigned f_src1(uint64_t w) { return (w >> 32) & 0xff; }
+static inline uint32_t f_imm32(uint64_t w) { return (uint32_t)w; }
+static inline int64_t f_off16(uint64_t w) { return (int16_t)(w & 0xffff); }
+static inline unsigned f_mask16(uint64_t w) { return (w >> 16) & 0xffff; }
+
+static inline uint64_t reg64(const MaliCs *cs, unsigned r)
+{
+    return cs->reg[r] | (uint64_t)cs->reg[r + 1] << 32;
+}
+
+static inline void set_reg64(MaliCs *cs, unsigned r, uint64_t v)
+{
+    cs->reg[r] = (uint32_t)v;
+    cs->reg[r + 1] = (uint32_t)(v >> 32);
+}
+
+/* ---- outcomes (cs.c) ---- */
+/* The stream stands still at this instruction and tries it again when @wait is over. */
+MaliStep mali_cs_block(MaliCtx *x, MaliCsWait wait);
+/* CS_FATAL for this instruction. */
+MaliStep mali_cs_kill(MaliCtx *x, uint32_t type, uint64_t info);
+/* CS_FAULT: the instruction counts as executed, the error flag is set. */
+MaliStep mali_cs_recoverable(MaliCtx *x, uint32_t type, uint64_t info);
+
+static inline MaliStep mali_cs_invalid(MaliCtx *x)
+{
+    return mali_cs_kill(x, CS_EXC_INSTR_INVALID, x->pc);
+}
+
+/* ---- memory of the group's VM (cs_mem.c); anything but OK has been dealt with ---- */
+MaliStep mali_cs_read(MaliCtx *x, uint64_t va, void *buf, size_t len);
+MaliStep mali_cs_write(MaliCtx *x, uint64_t va, const void *buf, size_t len);
+MaliStep mali_cs_fetch(MaliCtx *x);
+/* Condition of a SYNC_WAIT, unsigned. */
+bool mali_cs_sync_met(uint64_t value, uint64_t ref, uint32_t cond);
+MaliStep mali_op_load_multiple(MaliCtx *x);
+MaliStep mali_op_store_multiple(MaliCtx *x);
+MaliStep mali_op_sync_add32(MaliCtx *x);
+MaliStep mali_op_sync_set32(MaliCtx *x);
+MaliStep mali_op_sync_wait32(MaliCtx *x);
+MaliStep mali_op_sync_add64(MaliCtx *x);
+MaliStep mali_op_sync_set64(MaliCtx *x);
+MaliStep mali_op_sync_wait64(MaliCtx *x);
+MaliStep mali_op_store_state(MaliCtx *x);
+
+#define MALI_TRY(e) \
+    do { \
+        MaliStep s_ = (e); \
+        if (s_ != MALI_STEP_OK) { \
+            return s_; \
+        } \
+    } while (0)
+
+/* Registers [first, first + n) must exist. */
+#define MALI_NEED_REGS(x, first, n) \
+    do { \
+        if ((first) + (n) > (x)->nregs) { \
+            return mali_cs_invalid(x); \
+        } \
+    } while (0)
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Mali CSF GPU model: instructions that read and write the memory of the group's VM.
+ */
+#include <string.h>
+
+#include "cs_int.h"
+
+#define PAGE_MASK UINT64_C(0xfff)
+
+/*
+ * Source id of an MMU fault (spec 2.4: no public source, free choice): 0x0088 plus
+ * the stream.
+ */
+#define FAULT_SOURCE(cs) (0x0088u + (cs))
+
+/* Protected mode is a later stage; the choice of the bus master is made here only. */
+static inline MaliMaster master(const MaliCtx *x)
+{
+    (void)x;
+    return MALI_MASTER_NORMAL;
+}
+
+/* A bus error behind the translation: GPU_FAULT and CS_BUS_FAULT (corrections to spec 4.12). */
+static MaliStep bus_error(MaliCtx *x, uint64_t va, MaliAccess acc)
+{
+    MaliState *s = &x->g->s;
+    uint64_t pa = 0;
+
+    if (!s->gpu_fault_status) {     /* latched until CLEAR_FAULT: the first one stays */
+        mali_walk(x->g, x->grp->as, va, &pa, NULL);
+        s->gpu_fault_status = EXC_GPU_BUS_FAULT | AS_FAULTSTATUS_ACCESS(acc) |
+                              GPU_FAULT_ADDR_VALID | GPU_FAULT_JASID_VALID |
+                              GPU_FAULT_JASID(x->grp->as) |
+                              AS_FAULTSTATUS_SOURCE(FAULT_SOURCE(x->idx));
+        s->gpu_fault_addr = pa;
+    }
+    mali_irq_raise(x->g, MALI_IRQ_GPU, GPU_IRQ_FAULT);
+    return mali_cs_kill(x, CS_EXC_BUS_FAULT, va);
+}
+
+static MaliStep failed(MaliCtx *x, MaliXlate why, uint64_t va, MaliAccess acc, uint32_t code)
+{
+    MaliStep st;
+
+    switch (why) {
+    case MALI_XL_OK:
+        return MALI_STEP_OK;
+    case MALI_XL_LOCKED:
+        return mali_cs_block(x, MALI_WAIT_LOCK);
+    case MALI_XL_BUS:
+        return bus_error(x, va, acc);
+    default:
+        x->cs->wait_va = va;
+        x->cs->wait_cond = acc;
+        st = mali_cs_block(x, MALI_WAIT_FAULT);
+        mali_cs_status(x->g, x->csg, x->idx);
+        mali_mmu_fault(x->g, x->grp->as, va, acc, code, FAULT_SOURCE(x->idx));
+        return st;
+    }
+}
+
+MaliStep mali_cs_read(MaliCtx *x, uint64_t va, void *buf, size_t len)
+{
+    uint64_t fault_va = va;
+    uint32_t fault = 0;
+    MaliXlate r = mali_va_read(x->g, x->grp->as, master(x), va, buf, len, &fault, &fault_va);
+
+    return r == MALI_XL_OK ? MALI_STEP_OK : failed(x, r, fault_va, MALI_ACC_READ, fault);
+}
+
+MaliStep mali_cs_write(MaliCtx *x, uint64_t va, const void *buf, size_t len)
+{
+    uint64_t fault_va = va;
+    uint32_t fault = 0;
+    MaliXlate r = mali_va_write(x->g, x->grp->as, master(x), va, buf, len, &fault, &fault_va);
+
+    return r == MALI_XL_OK ? MALI_STEP_OK : failed(x, r, fault_va, MALI_ACC_WRITE, fault);
+}
+
+/*
+ * The word is read at each step, since streams write their own code (pitfall 11);
+ * only the translation of the page is kept, within one slice. A fetch is a READ:
+ * panthor maps rings without execute permission (spec 5.2).
+ */
+MaliStep mali_cs_fetch(MaliCtx *x)
+{
+    MaliGpu *g = x->g;
+    uint64_t page = x->pc & ~PAGE_MASK;
+
+    if (!g->fetch.valid || g->fetch.va != page || g->fetch.as != x->grp->as) {
+        uint32_t fault = 0;
+        uint64_t pa;
+        MaliXlate r = mali_translate(g, x->grp->as, x->pc, MALI_ACC_READ, &pa, NULL, &fault);
+
+        if (r != MALI_XL_OK) {
+            return failed(x, r, x->pc, MALI_ACC_READ, fault);
+        }
+        g->fetch.va = page;
+        g->fetch.pa = pa & ~PAGE_MASK;
+        g->fetch.as = x->grp->as;
+        g->fetch.valid = true;
+    }
+    if (!g->ops.mem_read(g->opaque, master(x), g->fetch.pa | (x->pc & PAGE_MASK), &x->w, 8)) {
+        return bus_error(x, x->pc, MALI_ACC_READ);
+    }
+    return MALI_STEP_OK;
+}
+
+/* ---- LOAD_MULTIPLE, STORE_MULTIPLE ---- */
+
+typedef MaliStep (*MaliXfer)(MaliCtx *x, uint64_t va, uint32_t *regs, unsigned n);
+
+static MaliStep load_run(MaliCtx *x, uint64_t va, uint32_t *regs, unsigned n)
+{
+    return mali_cs_read(x, va, regs, 4 * n);
+}
+
+static MaliStep store_run(MaliCtx *x, uint64_t va, uint32_t *regs, unsigned n)
+{
+    return mali_cs_write(x, va, regs, 4 * n);
+}
+
+/* Runs of set bits, one access each: registers that are left out touch no memory. */
+static MaliStep multiple(MaliCtx *x, uint64_t va, uint32_t *regs, MaliXfer access)
+{
+    unsigned mask = f_mask16(x->w), i = 0;
+
+    while (mask >> i) {
+        unsigned n = 0;
+
+        while (mask >> (i + n) & 1) {
+            n++;
+        }
+        if (n) {
+            MALI_TRY(access(x, va + 4 * i, regs + i, n));
+        }
+        i += n + 1;
+    }
+    return MALI_STEP_OK;
+}
+
+/* Checks the operands; *@va is the address and *@n the number of registers spanned. */
+static MaliStep multiple_operands(MaliCtx *x, uint64_t *va, unsigned *n)
+{
+    unsigned mask = f_mask16(x->w);
+
+    MALI_NEED_REGS(x, f_src0(x->w), 2);
+    for (*n = 0; mask >> *n; ++*n) {
+    }
+    MALI_NEED_REGS(x, f_dst(x->w), *n);
+    *va = reg64(x->cs, f_src0(x->w)) + (uint64_t)f_off16(x->w);
+    return *va & 3 ? mali_cs_recoverable(x, CS_EXC_ADDR_RANGE_FAULT, *va) : MALI_STEP_OK;
+}
+
+/*
+ * Registers change only when all of the data is there: the instruction may be
+ * tried again, and may load into its own address register.
+ */
+MaliStep mali_op_load_multiple(MaliCtx *x)
+{
+    uint32_t *regs = &x->cs->reg[0], data[16];
+    unsigned n;
+    uint64_t va;
+
+    MALI_TRY(multiple_operands(x, &va, &n));
+    regs += f_dst(x->w);
+    memcpy(data, regs, 4 * n);
+    MALI_TRY(multiple(x, va, data, load_run));
+    memcpy(regs, data, 4 * n);
+    return MALI_STEP_OK;
+}
+
+MaliStep mali_op_store_multiple(MaliCtx *x)
+{
+    unsigned n;
+    uint64_t va;
+
+    MALI_TRY(multiple_operands(x, &va, &n));
+    return multiple(x, va, &x->cs->reg[0] + f_dst(x->w), store_run);
+}
+
+/* ---- sync objects: {u32 or u64 seqno, u32 status} (sched.c:317-345) ---- */
+
+static void sync_signal(MaliCtx *x)
+{
+    x->g->sync_dirty = true;
+    if (((x->w >> 1) & 3) != CS_SCOPE_SYSTEM || (x->grp->pending & CSG_SYNC_UPDATE)) {
+        return;     /* not for the host, or it has one to come (pitfall 12) */
+    }
+    mali_cs_extract(x->g, x->csg, x->idx);
+    mali_csg_event(x->g, x->csg, CSG_SYNC_UPDATE);
+}
+
+static MaliStep sync_write(MaliCtx *x, unsigned size, bool add)
+{
+    unsigned addr = f_src0(x->w), data = f_src1(x->w);
+    uint32_t status = (x->w & 1) && x->cs->error;
+    uint64_t va, v, old = 0;
+
+    MALI_NEED_REGS(x, addr, 2);
+    MALI_NEED_REGS(x, data, size / 4);
+    va = reg64(x->cs, addr);
+    v = size == 8 ? reg64(x->cs, data) : x->cs->reg[data];
+    if (va & (size - 1)) {
+        return mali_cs_recoverable(x, CS_EXC_ADDR_RANGE_FAULT, va);
+    }
+    if (add) {
+        MALI_TRY(mali_cs_read(x, va, &old, size));
+        v += old;
+    }
+    /* Whoever sees the new seqno must see its status: status first. */
+    MALI_TRY(mali_cs_write(x, va + size, &status, 4));
+    MALI_TRY(mali_cs_write(x, va, &v, size));
+    sync_signal(x);
+    return MALI_STEP_OK;
+}
+
+bool mali_cs_sync_met(uint64_t value, uint64_t ref, uint32_t cond)
+{
+    return cond == CS_COND_GT ? value > ref : value <= ref;
+}
+
+static MaliStep sync_block(MaliCtx *x, uint64_t va, uint64_t ref, uint32_t cond, unsigned size)
+{
+    MaliStep st = mali_cs_block(x, MALI_WAIT_SYNC);
+
+    x->cs->wait_va = va;
+    x->cs->wait_ref = ref;
+    x->cs->wait_cond = cond;
+    x->cs->wait_64 = size == 8;
+    x->cs->wait_reject = x->w & 1;
+    mali_cs_status(x->g, x->csg, x->idx);
+    return st;
+}
+
+static MaliStep sync_wait(MaliCtx *x, unsigned size)
+{
+    unsigned addr = f_src0(x->w), data = f_src1(x->w);
+    uint32_t cond = (x->w >> 28) & 0xf, status;
+    uint64_t va, ref, v = 0;
+
+    MALI_NEED_REGS(x, addr, 2);
+    MALI_NEED_REGS(x, data, size / 4);
+    if (cond != CS_COND_LE && cond != CS_COND_GT) {
+        return mali_cs_invalid(x);
+    }
+    va = reg64(x->cs, addr);
+    ref = size == 8 ? reg64(x->cs, data) : x->cs->reg[data];
+    if (va & (size - 1)) {
+        return mali_cs_recoverable(x, CS_EXC_ADDR_RANGE_FAULT, va);
+    }
+    MALI_TRY(mali_cs_read(x, va, &v, size));
+    if (!mali_cs_sync_met(v, ref, cond)) {
+        return sync_block(x, va, ref, cond, size);
+    }
+    MALI_TRY(mali_cs_read(x, va + size, &status, 4));
+    if (status && (x->w & 1)) {
+        return mali_cs_recoverable(x, CS_EXC_INHERIT_FAULT, va);
+    }
+    if (status) {
+        x->cs->error = CS_EXC_INHERIT_FAULT;
+    }
+    return MALI_STEP_OK;
+}
+
+MaliStep mali_op_sync_add32(MaliCtx *x) { return sync_write(x, 4, true); }
+MaliStep mali_op_sync_set32(MaliCtx *x) { return sync_write(x, 4, false); }
+MaliStep mali_op_sync_wait32(MaliCtx *x) { return sync_wait(x, 4); }
+MaliStep mali_op_sync_add64(MaliCtx *x) { return sync_write(x, 8, true); }
+MaliStep mali_op_sync_set64(MaliCtx *x) { return sync_write(x, 8, false); }
+MaliStep mali_op_sync_wait64(MaliCtx *x) { return sync_wait(x, 8); }
+
+/* ---- STORE_STATE: 64 bits for the counters (sched.c:710-720), 32 for the others (U) ---- */
+
+MaliStep mali_op_store_state(MaliCtx *x)
+{
+    const MaliGpu *g = x->g;
+    unsigned addr = f_src0(x->w), size = 8;
+    uint64_t va, v;
+
+    MALI_NEED_REGS(x, addr, 2);
+    va = reg64(x->cs, addr) + (uint64_t)f_off16(x->w);
+    switch ((x->w >> 32) & 3) {
+    case CS_STORE_TIMESTAMP:
+        v = g->ops.timestamp(g->opaque) + g->s.timestamp_offset;
+        break;
+    case CS_STORE_CYCLES:
+        v = mali_cycle_count(x->g);
+        break;
+    case CS_STORE_DISJOINT:
+        v = 0;
+        size = 4;
+        break;
+    default:
+        v = x->cs->error;
+        size = 4;
+        break;
+    }
+    if (va & (size - 1)) {
+        return mali_cs_recoverable(x, CS_EXC_ADDR_RANGE_FAULT, va);
+    }
+    return mali_cs_write(x, va, &v, size);
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Mali CSF GPU model: the opcode table and the instructions that touch no memory.
+ *
+ * Spec 5.2. Every asynchronous operation completes at once, so scoreboards are
+ * always clear: wait masks and signal slots have no effect.
+ */
+#include "cs_int.h"
+
+#define ARCH_ANY 0xff
+#define MAX_DEPTH (MALI_MAX_FRAMES - 1)   /* the ring is the eighth frame (Mesa decode_csf.c) */
+
+static MaliStep op_nothing(MaliCtx *x)
+{
+    (void)x;
+    return MALI_STEP_OK;
+}
+
+static MaliStep op_move48(MaliCtx *x)
+{
+    unsigned d = f_dst(x->w);
+
+    MALI_NEED_REGS(x, d, 2);
+    set_reg64(x->cs, d, x->w & UINT64_C(0xffffffffffff));
+    return MALI_STEP_OK;
+}
+
+static MaliStep op_move32(MaliCtx *x)
+{
+    MALI_NEED_REGS(x, f_dst(x->w), 1);
+    x->cs->reg[f_dst(x->w)] = f_imm32(x->w);
+    return MALI_STEP_OK;
+}
+
+static MaliStep op_wait(MaliCtx *x)
+{
+    if (x->w >> 32 & 1) {
+        x->cs->progress++;
+        x->g->sync_dirty = true;
+    }
+    return MALI_STEP_OK;
+}
+
+static MaliStep op_add_imm32(MaliCtx *x)
+{
+    MALI_NEED_REGS(x, f_dst(x->w), 1);
+    MALI_NEED_REGS(x, f_src0(x->w), 1);
+    x->cs->reg[f_dst(x->w)] = x->cs->reg[f_src0(x->w)] + f_imm32(x->w);
+    return MALI_STEP_OK;
+}
+
+static MaliStep op_add_imm64(MaliCtx *x)
+{
+    int64_t imm = (int32_t)f_imm32(x->w);
+
+    MALI_NEED_REGS(x, f_dst(x->w), 2);
+    MALI_NEED_REGS(x, f_src0(x->w), 2);
+    set_reg64(x->cs, f_dst(x->w), reg64(x->cs, f_src0(x->w)) + (uint64_t)imm);
+    return MALI_STEP_OK;
+}
+
+static MaliStep op_umin32(MaliCtx *x)
+{
+    uint32_t a, b;
+
+    MALI_NEED_REGS(x, f_dst(x->w), 1);
+    MALI_NEED_REGS(x, f_src0(x->w), 1);
+    MALI_NEED_REGS(x, f_src1(x->w), 1);
+    a = x->cs->reg[f_src0(x->w)];
+    b = x->cs->reg[f_src1(x->w)];
+    x->cs->reg[f_dst(x->w)] = a < b ? a : b;
+    return MALI_STEP_OK;
+}
+
+/* Arch 13 puts a sub-opcode into these three; 0 is the old meaning (spec 5.3), others are to come. */
+static MaliStep op_arith_imm32(MaliCtx *x)
+{
+    return f_src1(x->w) ? mali_cs_invalid(x) : op_add_imm32(x);
+}
+
+static MaliStep op_arith_imm64(MaliCtx *x)
+{
+    return f_src1(x->w) ? mali_cs_invalid(x) : op_add_imm64(x);
+}
+
+static MaliStep op_arith_reg32(MaliCtx *x)
+{
+    return f_imm32(x->w) >> 24 ? mali_cs_invalid(x) : op_umin32(x);
+}
+
+/* ---- flow ---- */
+
+static bool taken(int32_t v, unsigned cond)
+{
+    switch (cond) {
+    case CS_COND_LE: return v <= 0;
+    case CS_COND_GT: return v > 0;
+    case CS_COND_EQ: return v == 0;
+    case CS_COND_NE: return v != 0;
+    case CS_COND_LT: return v < 0;
+    case CS_COND_GE: return v >= 0;
+    default: return true;
+    }
+}
+
+static MaliStep op_branch(MaliCtx *x)
+{
+    unsigned bits = mali_arch_major(x->g->row) >= 12 ? 0xf : 0x7;
+    unsigned cond = (x->w >> 28) & bits;
+    uint64_t to = *x->pos + (uint64_t)(f_off16(x->w) * 8);
+
+    MALI_NEED_REGS(x, f_src0(x->w), 1);
+    if (cond > CS_COND_ALWAYS) {
+        return mali_cs_invalid(x);
+    }
+    if (!taken((int32_t)x->cs->reg[f_src0(x->w)], cond)) {
+        return MALI_STEP_OK;
+    }
+    /* In the ring: EXTRACT must not pass INSERT, nor go back to what is overwritten. */
+    if (!x->cs->depth && (to > x->cs->insert || x->cs->insert - to > x->cs->ring_size)) {
+        return mali_cs_invalid(x);
+    }
+    *x->pos = to;
+    return MALI_STEP_OK;
+}
+
+/* Operands of CALL and JUMP: a 64-bit address and a length in bytes. */
+static MaliStep target(MaliCtx *x, MaliFrame *to)
+{
+    unsigned addr = f_src0(x->w), len = f_src1(x->w);
+
+    MALI_NEED_REGS(x, addr, 2);
+    MALI_NEED_REGS(x, len, 1);
+    to->pc = reg64(x->cs, addr);
+    to->end = to->pc + (x->cs->reg[len] & ~7u);
+    return (to->pc & 7) || to->end < to->pc ? mali_cs_invalid(x) : MALI_STEP_OK;
+}
+
+static MaliStep op_call(MaliCtx *x)
+{
+    MaliFrame to;
+
+    MALI_TRY(target(x, &to));
+    if (x->cs->depth >= MAX_DEPTH) {
+        return mali_cs_kill(x, CS_EXC_CALL_STACK_OVERFLOW, x->pc);
+    }
+    x->cs->frame[x->cs->depth++] = to;
+    return MALI_STEP_OK;
+}
+
+static MaliStep op_jump(MaliCtx *x)
+{
+    MaliFrame to;
+
+    MALI_TRY(target(x, &to));
+    if (!x->cs->depth) {
+        return mali_cs_invalid(x);
+    }
+    x->cs->frame[x->cs->depth - 1] = to;
+    return MALI_STEP_OK;
+}
+
+/* ---- state of the stream ---- */
+
+static MaliStep op_set_sb_entry(MaliCtx *x)
+{
+    x->cs->sb_endpoint = x->w & 0xf;
+    x->cs->sb_other = (x->w >> 4) & 0xf;
+    return MALI_STEP_OK;
+}
+
+static MaliStep op_progress_wait(MaliCtx *x)
+{
+    unsigned queue = x->w & 0x1f;
+    uint64_t ref;
+    MaliStep st;
+
+    MALI_NEED_REGS(x, f_src0(x->w), 2);
+    if (queue >= x->g->s.iface.num_cs || queue >= MALI_NUM_CS) {
+        return mali_cs_invalid(x);
+    }
+    ref = reg64(x->cs, f_src0(x->w));
+    if (x->grp->cs[queue].progress >= ref) {
+        return MALI_STEP_OK;
+    }
+    x->cs->wait_va = queue;
+    x->cs->wait_ref = ref;
+    st = mali_cs_block(x, MALI_WAIT_PROGRESS);
+    mali_cs_status(x->g, x->csg, x->idx);
+    return st;
+}
+
+static MaliStep op_progress_store(MaliCtx *x)
+{
+    MALI_NEED_REGS(x, f_src0(x->w), 2);
+    x->cs->progress = reg64(x->cs, f_src0(x->w));
+    x->g->sync_dirty = true;
+    return MALI_STEP_OK;
+}
+
+static MaliStep op_progress_load(MaliCtx *x)
+{
+    MALI_NEED_REGS(x, f_dst(x->w), 2);
+    set_reg64(x->cs, f_dst(x->w), x->cs->progress);
+    return MALI_STEP_OK;
+}
+
+static MaliStep op_set_exception_handler(MaliCtx *x)
+{
+    MALI_NEED_REGS(x, f_src0(x->w), 2);
+    MALI_NEED_REGS(x, f_src1(x->w), 1);
+    x->cs->handler_type = x->w & 0xff;
+    x->cs->handler_va = reg64(x->cs, f_src0(x->w));
+    x->cs->handler_len = x->cs->reg[f_src1(x->w)];
+    return MALI_STEP_OK;
+}
+
+static MaliStep op_req_resource(MaliCtx *x)
+{
+    x->cs->resources = x->w & (mali_arch_major(x->g->row) >= 12 ? 0x1f : 0xf);
+    return MALI_STEP_OK;
+}
+
+/* The id in the register is that of LATEST_FLUSH_ID at submission: if a flush has happened since, skip. */
+static MaliStep op_flush_cache2(MaliCtx *x)
+{
+    uint32_t id;
+
+    MALI_NEED_REGS(x, f_src0(x->w), 1);
+    id = x->cs->reg[f_src0(x->w)];
+    if (!id || id == x->g->s.flush_id) {
+        mali_flush_id_next(x->g);
+    }
+    return MALI_STEP_OK;
+}
+
+static MaliStep op_error_barrier(MaliCtx *x)
+{
+    x->cs->error = 0;
+    return MALI_STEP_OK;
+}
+
+static MaliStep op_finish_fragment(MaliCtx *x)
+{
+    x->cs->heap_frag_end += x->w & 1;
+    return MALI_STEP_OK;
+}
+
+static MaliStep op_heap_set(MaliCtx *x)
+{
+    MALI_NEED_REGS(x, f_src0(x->w), 2);
+    x->cs->heap_va = reg64(x->cs, f_src0(x->w));
+    return MALI_STEP_OK;
+}
+
+static MaliStep op_heap_operation(MaliCtx *x)
+{
+    switch ((x->w >> 32) & (mali_arch_major(x->g->row) >= 12 ? 7 : 3)) {
+    case CS_HEAP_VT_START: x->cs->heap_vt_start++; break;
+    case CS_HEAP_VT_END: x->cs->heap_vt_end++; break;
+    case CS_HEAP_FRAG_END: x->cs->heap_frag_end++; break;
+    default: break;
+    }
+    return MALI_STEP_OK;
+}
+
+/* Waits for the host to let the group into protected mode (spec 4.12); entering is a later stage. */
+static MaliStep op_prot_region(MaliCtx *x)
+{
+    MaliStep st = mali_cs_block(x, MALI_WAIT_PROTM);
+    MaliEvent e;
+
+    mali_cs_status(x->g, x->csg, x->idx);
+    mali_ev_begin(&e, x->g, "cs-blocked");
+    mali_ev_u64(&e, "csg", x->csg);
+    mali_ev_u64(&e, "cs", x->idx);
+    mali_ev_str(&e, "why", "protm");
+    mali_ev_end(&e);
+    mali_cs_event(x->g, x->csg, x->idx, CS_PROTM_PENDING);
+    return st;
+}
+
+const MaliOp mali_ops[] = {
+    { CS_OP_NOP,                   10, ARCH_ANY, "NOP",                   op_nothing },
+    { CS_OP_MOVE48,                10, ARCH_ANY, "MOVE48",                op_move48 },
+    { CS_OP_MOVE32,                10, ARCH_ANY, "MOVE32",                op_move32 },
+    { CS_OP_WAIT,                  10, ARCH_ANY, "WAIT",                  op_wait },
+    { CS_OP_RUN_COMPUTE,           10, ARCH_ANY, "RUN_COMPUTE",           op_nothing },
+    { CS_OP_RUN_TILING,            10, 11,       "RUN_TILING",            op_nothing },
+    { CS_OP_RUN_IDVS,              10, 11,       "RUN_IDVS",              op_nothing },
+    { CS_OP_RUN_FRAGMENT,          10, ARCH_ANY, "RUN_FRAGMENT",          op_nothing },
+    { CS_OP_RUN_FULLSCREEN,        10, ARCH_ANY, "RUN_FULLSCREEN",        op_nothing },
+    { CS_OP_FINISH_TILING,         10, ARCH_ANY, "FINISH_TILING",         op_nothing },
+    { CS_OP_FINISH_FRAGMENT,       10, ARCH_ANY, "FINISH_FRAGMENT",       op_finish_fragment },
+    { CS_OP_RUN_IDVS2,             12, ARCH_ANY, "RUN_IDVS2",             op_nothing },
+    { CS_OP_ADD_IMM32,             10, 12,       "ADD_IMM32",             op_add_imm32 },
+    { CS_OP_ADD_IMM32,             13, ARCH_ANY, "ARITH_IMM32",           op_arith_imm32 },
+    { CS_OP_ADD_IMM64,             10, 12,       "ADD_IMM64",             op_add_imm64 },
+    { CS_OP_ADD_IMM64,             13, ARCH_ANY, "ARITH_IMM64",           op_arith_imm64 },
+    { CS_OP_UMIN32,                10, 12,       "UMIN32",                op_umin32 },
+    { CS_OP_UMIN32,                13, ARCH_ANY, "ARITH_REG32",           op_arith_reg32 },
+    { CS_OP_LOAD_MULTIPLE,         10, ARCH_ANY, "LOAD_MULTIPLE",         mali_op_load_multiple },
+    { CS_OP_STORE_MULTIPLE,        10, ARCH_ANY, "STORE_MULTIPLE",        mali_op_store_multiple },
+    { CS_OP_BRANCH,                10, ARCH_ANY, "BRANCH",                op_branch },
+    { CS_OP_SET_SB_ENTRY,          10, ARCH_ANY, "SET_SB_ENTRY",          op_set_sb_entry },
+    { CS_OP_PROGRESS_WAIT,         10, ARCH_ANY, "PROGRESS_WAIT",         op_progress_wait },
+    { CS_OP_SET_EXCEPTION_HANDLER, 10, ARCH_ANY, "SET_EXCEPTION_HANDLER", op_set_exception_handler },
+    { CS_OP_CALL,                  10, ARCH_ANY, "CALL",                  op_call },
+    { CS_OP_JUMP,                  10, ARCH_ANY, "JUMP",                  op_jump },
+    { CS_OP_REQ_RESOURCE,          10, ARCH_ANY, "REQ_RESOURCE",          op_req_resource },
+    { CS_OP_FLUSH_CACHE2,          10, ARCH_ANY, "FLUSH_CACHE2",          op_flush_cache2 },
+    { CS_OP_SYNC_ADD32,            10, ARCH_ANY, "SYNC_ADD32",            mali_op_sync_add32 },
+    { CS_OP_SYNC_SET32,            10, ARCH_ANY, "SYNC_SET32",            mali_op_sync_set32 },
+    { CS_OP_SYNC_WAIT32,           10, ARCH_ANY, "SYNC_WAIT32",           mali_op_sync_wait32 },
+    { CS_OP_STORE_STATE,           10, ARCH_ANY, "STORE_STATE",           mali_op_store_state },
+    { CS_OP_PROT_REGION,           10, ARCH_ANY, "PROT_REGION",           op_prot_region },
+    { CS_OP_PROGRESS_STORE,        10, ARCH_ANY, "PROGRESS_STORE",        op_progress_store },
+    { CS_OP_PROGRESS_LOAD,         10, ARCH_ANY, "PROGRESS_LOAD",         op_progress_load },
+    { CS_OP_RUN_COMPUTE_INDIRECT,  10, ARCH_ANY, "RUN_COMPUTE_INDIRECT",  op_nothing },
+    { CS_OP_ERROR_BARRIER,         10, ARCH_ANY, "ERROR_BARRIER",         op_error_barrier },
+    { CS_OP_HEAP_SET,              10, ARCH_ANY, "HEAP_SET",              op_heap_set },
+    { CS_OP_HEAP_OPERATION,        10, ARCH_ANY, "HEAP_OPERATION",        op_heap_operation },
+    { CS_OP_TRACE_POINT,           10, ARCH_ANY, "TRACE_POINT",           op_nothing },
+    { CS_OP_SYNC_ADD64,            10, ARCH_ANY, "SYNC_ADD64",            mali_op_sync_add64 },
+    { CS_OP_SYNC_SET64,            10, ARCH_ANY, "SYNC_SET64",            mali_op_sync_set64 },
+    { CS_OP_SYNC_WAIT64,           10, ARCH_ANY, "SYNC_WAIT64",           mali_op_sync_wait64 },
+};
+const unsigned mali_num_ops = sizeof(mali_ops) / sizeof(mali_ops[0]);

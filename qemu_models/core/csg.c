@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Mali CSF GPU model: command stream groups: requests of the host and doorbells.
+ *
+ * Spec 4.2, 4.6, 4.7, 4.10. Requests are completed inside the doorbell write. The
+ * host writes the shared section while this runs: each request word is read once.
+ */
+#include <string.h>
+
+#include "mali_int.h"
+
+static MaliCsgIface *iface(MaliGpu *g, unsigned csg)
+{
+    return &g->s.iface.csg[csg];
+}
+
+static unsigned num_cs(const MaliGpu *g)
+{
+    return g->s.iface.num_cs < MALI_NUM_CS ? g->s.iface.num_cs : MALI_NUM_CS;
+}
+
+static unsigned num_csg(const MaliGpu *g)
+{
+    return g->s.iface.num_csg < MALI_NUM_CSG ? g->s.iface.num_csg : MALI_NUM_CSG;
+}
+
+/* ---- streams ---- */
+
+static void cs_ack_state(MaliGpu *g, unsigned csg, unsigned cs, uint32_t req)
+{
+    uint64_t va = iface(g, csg)->cs_out[cs] + CS_OUT_ACK;
+
+    mali_mcu_w32(g, va, (mali_mcu_r32(g, va) & CS_EVT_MASK) | (req & ~CS_EVT_MASK));
+}
+
+static void read_insert(MaliGpu *g, unsigned csg, unsigned cs)
+{
+    MaliCs *s = &g->s.csg[csg].cs[cs];
+    uint64_t insert = mali_mcu_r64(g, s->ring_in + RING_IN_INSERT);
+
+    if (insert & 7) {
+        mali_violation(g, "ring-insert", "csg %u cs %u: insert 0x%llx is not aligned", csg, cs,
+                       (unsigned long long)insert);
+        insert &= ~UINT64_C(7);
+    }
+    if (insert < s->extract) {
+        mali_violation(g, "ring-insert", "csg %u cs %u: extract 0x%llx is beyond insert 0x%llx", csg, cs,
+                       (unsigned long long)s->extract, (unsigned long long)insert);
+        insert = s->extract;
+    } else if (insert - s->extract > s->ring_size) {
+        mali_violation(g, "ring-insert", "csg %u cs %u: insert 0x%llx overruns extract 0x%llx", csg, cs,
+                       (unsigned long long)insert, (unsigned long long)s->extract);
+        insert = s->extract + s->ring_size;
+    }
+    s->insert = insert;
+}
+
+/* What may differ at each START and RESUME: slot, doorbell, addresses (4.6). */
+static bool bind_cs(MaliGpu *g, unsigned csg, unsigned cs)
+{
+    MaliCs *s = &g->s.csg[csg].cs[cs];
+    uint64_t in = iface(g, csg)->cs_in[cs];
+
+    s->ring_base = mali_mcu_r64(g, in + CS_IN_RINGBUF_BASE);
+    s->ring_size = mali_mcu_r32(g, in + CS_IN_RINGBUF_SIZE);
+    s->ring_in = mali_mcu_r64(g, in + CS_IN_RINGBUF_INPUT);
+    s->ring_out = mali_mcu_r64(g, in + CS_IN_RINGBUF_OUTPUT);
+    s->doorbell = CS_CONFIG_DOORBELL(mali_mcu_r32(g, in + CS_IN_CONFIG));
+    s->started = 1;
+    /* 4 to 64 KiB, a power of two (sched.c:3523-3525); the model only needs a mask. */
+    return s->ring_size >= 64 && !(s->ring_size & (s->ring_size - 1)) && !(s->ring_base & 7);
+}
+
+static uint64_t extract_init(MaliGpu *g, const MaliCs *s)
+{
+    return mali_mcu_r64(g, s->ring_in + RING_IN_EXTRACT_INIT) & ~UINT64_C(7);
+}
+
+/*
+ * Puts one stream into operation. @restored: its state came from the suspend buffer.
+ * The host sends no STOP when a group leaves its slot (sched.c:1397-1410), so what
+ * CS_ACK says does not matter.
+ */
+static void start_cs(MaliGpu *g, unsigned csg, unsigned cs, uint32_t req, bool restored)
+{
+    MaliCs *s = &g->s.csg[csg].cs[cs];
+    bool good = bind_cs(g, csg, cs);
+
+    if (!restored) {
+        mali_cs_reset(s);
+        s->extract = extract_init(g, s);
+    } else if (good && s->extract != extract_init(g, s)) {
+        mali_violation(g, "extract-init", "csg %u cs %u: host says 0x%llx, suspended at 0x%llx", csg, cs,
+                       (unsigned long long)extract_init(g, s), (unsigned long long)s->extract);
+    }
+    s->credit_ns = 0;
+    s->queued = 0;
+    if (good) {
+        read_insert(g, csg, cs);
+    } else {
+        s->ring_size = 64;
+        s->insert = s->extract;
+    }
+    mali_mcu_w32(g, s->ring_out + RING_OUT_ACTIVE, 1);
+    mali_cs_status(g, csg, cs);
+    cs_ack_state(g, csg, cs, req);
+    if (!good) {
+        mali_cs_fatal(g, csg, cs, CS_EXC_CONFIG_FAULT, 0);
+    }
+}
+
+static void stop_cs(MaliGpu *g, unsigned csg, unsigned cs)
+{
+    MaliCs *s = &g->s.csg[csg].cs[cs];
+    uint64_t va = iface(g, csg)->cs_out[cs] + CS_OUT_ACK;
+
+    mali_cs_status(g, csg, cs);
+    mali_mcu_w32(g, s->ring_out + RING_OUT_ACTIVE, 0);
+    mali_mcu_w32(g, va, (mali_mcu_r32(g, va) & ~CS_STATE_MASK) | CS_STATE_STOP);
+    s->started = 0;
+}
+
+/* ---- state requests ---- */
+
+static void leave_slot(MaliGpu *g, unsigned csg)
+{
+    for (unsigned j = 0; j < MALI_NUM_CS; j++) {
+        if (g->s.csg[csg].cs[j].started) {
+            stop_cs(g, csg, j);
+        }
+    }
+    memset(&g->s.csg[csg], 0, sizeof(g->s.csg[csg]));
+}
+
+static uint32_t latch_inputs(MaliGpu *g, unsigned csg, uint32_t cs_req[MALI_NUM_CS])
+{
+    MaliCsg *c = &g->s.csg[csg];
+    uint64_t in = iface(g, csg)->in;
+    uint32_t as = mali_mcu_r32(g, in + CSG_IN_CONFIG), streams = 0;
+
+    memset(c, 0, sizeof(*c));
+    c->resident = 1;
+    c->as = as % MALI_NUM_AS;
+    c->prio = CSG_ENDPOINT_PRIORITY(mali_mcu_r32(g, in + CSG_IN_ENDPOINT_REQ));
+    c->suspend_va = mali_mcu_r64(g, in + CSG_IN_SUSPEND_BUF);
+    c->protm_suspend_va = mali_mcu_r64(g, in + CSG_IN_PROTM_SUSPEND_BUF);
+    if (as == 0 || as >= MALI_NUM_AS) {
+        mali_violation(g, "csg-as", "csg %u: address space %u", csg, as);
+    }
+    for (unsigned j = 0; j < num_cs(g); j++) {
+        cs_req[j] = mali_mcu_r32(g, iface(g, csg)->cs_in[j] + CS_IN_REQ);
+        if ((cs_req[j] & CS_STATE_MASK) == CS_STATE_START) {
+            streams |= MALI_BIT(j);
+        }
+    }
+    return streams;
+}
+
+/* Bytes mapped contiguously from @va on, up to 1 MiB: is the buffer as large as it should be? */
+static uint64_t mapped_size(MaliGpu *g, uint64_t va)
+{
+    const uint64_t max = UINT64_C(1) << 20;
+    uint64_t n = 0, pa;
+
+    while (n < max && mali_walk(g, 0, va + n, &pa, NULL)) {
+        n += 0x1000 - ((va + n) & 0xfff);
+    }
+    return n < max ? n : max;
+}
+
+static void log_entry(MaliGpu *g, unsigned csg, uint32_t streams, const bool *restored, uint32_t crc)
+{
+    const MaliCsg *c = &g->s.csg[csg];
+    MaliEvent e;
+
+    mali_ev_begin(&e, g, restored ? "csg-resume" : "csg-start");
+    mali_ev_u64(&e, "csg", csg);
+    mali_ev_u64(&e, "as", c->as);
+    mali_ev_u64(&e, "prio", c->prio);
+    mali_ev_u64(&e, "streams", streams);
+    mali_ev_u64(&e, "suspend_va", c->suspend_va);
+    mali_ev_u64(&e, "suspend_mapped_size", mapped_size(g, c->suspend_va));
+    mali_ev_extents(&e, "suspend_pa", 0, c->suspend_va, g->cfg.suspend_size);
+    mali_ev_u64(&e, "protm_suspend_va", c->protm_suspend_va);
+    mali_ev_u64(&e, "protm_mapped_size", mapped_size(g, c->protm_suspend_va));
+    mali_ev_extents(&e, "protm_suspend_pa", 0, c->protm_suspend_va, g->cfg.protm_suspend_size);
+    if (restored) {
+        mali_ev_bool(&e, "restored", *restored);
+        mali_ev_u64(&e, "crc32", crc);
+    }
+    mali_ev_end(&e);
+}
+
+static void csg_start(MaliGpu *g, unsigned csg)
+{
+    uint32_t cs_req[MALI_NUM_CS], streams = latch_inputs(g, csg, cs_req);
+
+    log_entry(g, csg, streams, NULL, 0);
+    for (unsigned j = 0; j < num_cs(g); j++) {
+        if (streams & MALI_BIT(j)) {
+            start_cs(g, csg, j, cs_req[j], false);
+        }
+    }
+}
+
+static void csg_resume(MaliGpu *g, unsigned csg)
+{
+    uint32_t cs_req[MALI_NUM_CS], streams = latch_inputs(g, csg, cs_req);
+    bool ignore = mali_fault(g, MALI_FAULT_IGNORE_SUSPEND_BUF);
+    MaliBlob blob = { 0, 0, 0 };
+    bool restored = !ignore && mali_csg_restore(g, csg, &blob);
+
+    log_entry(g, csg, streams, &restored, blob.crc);
+    for (unsigned j = 0; j < num_cs(g); j++) {
+        if (streams & MALI_BIT(j)) {
+            start_cs(g, csg, j, cs_req[j], blob.streams & MALI_BIT(j));
+            if (!restored && !ignore) {
+                mali_cs_fatal(g, csg, j, CS_EXC_FW_INTERNAL_ERROR, 0);
+            }
+        } else {
+            mali_cs_reset(&g->s.csg[csg].cs[j]);    /* saved once, but not wanted back */
+        }
+    }
+}
+
+static void csg_suspend(MaliGpu *g, unsigned csg)
+{
+    MaliBlob blob = { 0, 0, 0 };
+    bool saved = mali_csg_save(g, csg, &blob);
+    MaliEvent e;
+
+    if (!saved) {
+        mali_violation(g, "suspend-buffer", "csg %u: 0x%x bytes at 0x%llx cannot be written", csg,
+                       g->cfg.suspend_size, (unsigned long long)g->s.csg[csg].suspend_va);
+    }
+    leave_slot(g, csg);
+    mali_ev_begin(&e, g, "csg-suspend");
+    mali_ev_u64(&e, "csg", csg);
+    mali_ev_bool(&e, "saved", saved);
+    mali_ev_u64(&e, "bytes", blob.bytes);
+    mali_ev_u64(&e, "crc32", blob.crc);
+    mali_ev_end(&e);
+}
+
+static void csg_terminate(MaliGpu *g, unsigned csg)
+{
+    MaliEvent e;
+
+    leave_slot(g, csg);
+    mali_ev_begin(&e, g, "csg-terminate");
+    mali_ev_u64(&e, "csg", csg);
+    mali_ev_end(&e);
+}
+
+/* @old and @state: what CSG_ACK and CSG_REQ say; false if the request is not understood. */
+static bool set_state(MaliGpu *g, unsigned csg, uint32_t old, uint32_t state)
+{
+    bool resident = g->s.csg[csg].resident;
+
+    switch (state) {
+    case CSG_STATE_START:
+    case CSG_STATE_RESUME:
+        /* After a fast reset CSG_ACK repeats the old request (4.3): what counts is residence. */
+        if (!resident) {
+            (state == CSG_STATE_START ? csg_start : csg_resume)(g, csg);
+        } else if (old != state) {
+            mali_violation(g, "csg-state", "csg %u: state %u requested while on the slot", csg, state);
+        }
+        return true;
+    case CSG_STATE_SUSPEND:
+        if (resident) {
+            csg_suspend(g, csg);
+        }
+        return true;
+    case CSG_STATE_TERMINATE:
+        if (resident) {
+            csg_terminate(g, csg);
+        }
+        return true;
+    default:
+        mali_violation(g, "csg-state", "csg %u: unknown state %u requested", csg, state);
+        return false;
+    }
+}
+
+static void endpoint_config(MaliGpu *g, unsigned csg)
+{
+    const MaliCsgIface *f = iface(g, csg);
+    uint32_t ep = mali_mcu_r32(g, f->in + CSG_IN_ENDPOINT_REQ);
+
+    g->s.csg[csg].prio = CSG_ENDPOINT_PRIORITY(ep);
+    mali_mcu_w32(g, f->out + CSG_OUT_STATUS_EP_CURRENT, ep);
+    mali_mcu_w32(g, f->out + CSG_OUT_STATUS_EP_REQ, ep);
+}
+
+static void status_update(MaliGpu *g, unsigned csg)
+{
+    for (unsigned j = 0; j < MALI_NUM_CS; j++) {
+        if (g->s.csg[csg].cs[j].started) {
+            mali_cs_status(g, csg, j);
+        }
+    }
+}
+
+static void requests(MaliGpu *g, unsigned csg)
+{
+    const MaliCsgIface *f = iface(g, csg);
+    uint32_t req = mali_mcu_r32(g, f->in + CSG_IN_REQ);
+    uint32_t ack = mali_mcu_r32(g, f->out + CSG_OUT_ACK);
+    uint32_t done = (ack & CSG_EVT_MASK) | (req & ~CSG_EVT_MASK);
+
+    if (!set_state(g, csg, ack & CSG_STATE_MASK, req & CSG_STATE_MASK)) {
+        done = (done & ~CSG_STATE_MASK) | (ack & CSG_STATE_MASK);
+    }
+    if ((req ^ ack) & CSG_ENDPOINT_CONFIG) {
+        endpoint_config(g, csg);
+    }
+    if ((req ^ ack) & CSG_STATUS_UPDATE) {
+        status_update(g, csg);
+    }
+    if (done == ack) {
+        return;     /* a ring for nothing raises nothing (pitfall 3) */
+    }
+    if (!g->s.csg[csg].resident) {
+        mali_mcu_w32(g, f->out + CSG_OUT_STATUS_STATE, 0);
+    }
+    mali_mcu_w32(g, f->out + CSG_OUT_ACK, done);
+    if ((done ^ ack) & mali_mcu_r32(g, f->in + CSG_IN_ACK_IRQ_MASK)) {
+        mali_irq_raise(g, MALI_IRQ_JOB, JOB_INT_CSG(csg));
+    }
+}
+
+/* ---- doorbells ---- */
+
+/* CS_REQ.STATE may change while the group stays on its slot. */
+static void cs_kick(MaliGpu *g, unsigned csg, unsigned cs)
+{
+    MaliCs *s = &g->s.csg[csg].cs[cs];
+    uint32_t req = mali_mcu_r32(g, iface(g, csg)->cs_in[cs] + CS_IN_REQ);
+    bool start = (req & CS_STATE_MASK) == CS_STATE_START;
+
+    if (start && !s->started) {
+        start_cs(g, csg, cs, req, false);
+    } else if (!start && s->started) {
+        stop_cs(g, csg, cs);
+    } else if (s->started) {
+        read_insert(g, csg, cs);
+        cs_ack_state(g, csg, cs, req);
+    }
+}
+
+static void cs_doorbells(MaliGpu *g, unsigned csg)
+{
+    const MaliCsgIface *f = iface(g, csg);
+    uint32_t req = mali_mcu_r32(g, f->in + CSG_IN_DOORBELL_REQ);
+    uint32_t ack = mali_mcu_r32(g, f->out + CSG_OUT_DOORBELL_ACK);
+
+    for (unsigned j = 0; g->s.csg[csg].resident && j < num_cs(g); j++) {
+        if ((req ^ ack) & MALI_BIT(j)) {
+            cs_kick(g, csg, j);
+        }
+    }
+    if (req != ack) {
+        mali_mcu_w32(g, f->out + CSG_OUT_DOORBELL_ACK, req);
+    }
+}
+
+void mali_csg_process(MaliGpu *g, unsigned csg)
+{
+    if (csg >= num_csg(g)) {
+        return;
+    }
+    if (!mali_fault(g, MALI_FAULT_CSG_ACK_NEVER)) {
+        requests(g, csg);
+    }
+    cs_doorbells(g, csg);
+    mali_engine_poll(g);
+    mali_csg_idle_update(g, csg);
+    if (g->s.csg[csg].resident) {
+        mali_csg_flush_events(g, csg);
+    }
+    mali_glb_idle_check(g);
+    mali_engine_kick(g);
+}
+
+void mali_csg_doorbell(MaliGpu *g, unsigned doorbell)
+{
+    for (unsigned i = 0; i < num_csg(g); i++) {
+        bool rung = false;
+
+        for (unsigned j = 0; g->s.csg[i].resident && j < MALI_NUM_CS; j++) {
+            const MaliCs *s = &g->s.csg[i].cs[j];
+
+            if (s->started && !s->stopped && s->doorbell == doorbell) {
+                read_insert(g, i, j);
+                rung = true;
+            }
+        }
+        if (rung) {
+            mali_csg_idle_update(g, i);
+        }
+    }
+    mali_engine_poll(g);
+    mali_engine_kick(g);
+}
+
+/* ---- MCU start and stop ---- */
+
+static void boot_cs(MaliGpu *g, const MaliCsgIface *f, unsigned cs)
+{
+    uint64_t out = f->cs_out[cs];
+
+    for (unsigned off = CS_OUT_STATUS_CMD_PTR; off < CS_OUT_SIZE; off += 4) {
+        mali_mcu_w32(g, out + off, 0);
+    }
+    mali_mcu_w32(g, out + CS_OUT_ACK, mali_mcu_r32(g, f->cs_in[cs] + CS_IN_REQ));
+}
+
+void mali_csg_boot(MaliGpu *g)
+{
+    mali_csg_stop_all(g);
+    for (unsigned i = 0; i < num_csg(g); i++) {
+        const MaliCsgIface *f = iface(g, i);
+
+        for (unsigned j = 0; j < num_cs(g); j++) {
+            boot_cs(g, f, j);
+        }
+        for (unsigned off = CSG_OUT_STATUS_EP_CURRENT; off < CSG_OUT_SIZE; off += 4) {
+            mali_mcu_w32(g, f->out + off, 0);
+        }
+        mali_mcu_w32(g, f->out + CSG_OUT_CS_IRQ_REQ, mali_mcu_r32(g, f->in + CSG_IN_CS_IRQ_ACK));
+        mali_mcu_w32(g, f->out + CSG_OUT_DOORBELL_ACK, mali_mcu_r32(g, f->in + CSG_IN_DOORBELL_REQ));
+        mali_mcu_w32(g, f->out + CSG_OUT_ACK, mali_mcu_r32(g, f->in + CSG_IN_REQ));
+    }
+}
+
+void mali_csg_stop_all(MaliGpu *g)
+{
+    memset(g->s.csg, 0, sizeof(g->s.csg));
+    g->s.poll_deadline = MALI_NEVER;
+    g->fetch.valid = false;
+    mali_timer_rearm(g);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Mali CSF GPU model: who runs when.
+ *
+ * Streams run only from the timer, never inside an MMIO write. A slice executes at
+ * most SLICE instructions in turns of TURN, then asks for the timer again, so that
+ * vCPUs are never held up (pitfall 14). With cs_ips a stream pays for instructions
+ * with virtual time (pitfall 13): credit_ns is the time up to which it has paid. It
+ * may save up BURST_NS while it has nothing to do: short jobs finish at once, and a
+ * running stream asks for the timer once in BURST_NS, not once an instruction.
+ */
+#include "mali_int.h"
+
+#define SLICE 4000u
+#define TURN 250u
+#define BURST_NS UINT64_C(100000)
+#define POLL_NS UINT64_C(1000000)      /* re-poll of waits: a CPU write rings no doorbell (pitfall 16) */
+#define NS_PER_S UINT64_C(1000000000)
+#define NUM_STREAMS (MALI_NUM_CSG * MALI_NUM_CS)
+
+static uint64_t now_ns(MaliGpu *g)
+{
+    return g->ops.now_ns(g->opaque);
+}
+
+static bool polled(const MaliCs *s)
+{
+    return s->started && !s->stopped &&
+           (s->wait == MALI_WAIT_SYNC || s->wait == MALI_WAIT_PROGRESS || s->wait == MALI_WAIT_LOCK);
+}
+
+/* Virtual time between two looks at a running stream: pays for one instruction at least. */
+static uint64_t quantum(const MaliGpu *g)
+{
+    uint64_t one = NS_PER_S / g->cfg.cs_ips + 1;
+
+    return one > BURST_NS ? one : BURST_NS;
+}
+
+/* Streams that have become runnable get what they saved up, but no more than a burst. */
+static void admit(const MaliGpu *g, MaliCs *s, uint64_t now)
+{
+    bool run = mali_cs_runnable(s);
+
+    if (run && !s->queued && g->cfg.cs_ips) {
+        uint64_t floor = now > quantum(g) ? now - quantum(g) : 0;
+
+        s->credit_ns = s->credit_ns > floor ? s->credit_ns : floor;
+    }
+    s->queued = run;
+}
+
+static uint64_t ready_at(const MaliGpu *g, const MaliCs *s)
+{
+    return g->cfg.cs_ips ? s->credit_ns + quantum(g) : 0;
+}
+
+/* ---- deadlines ---- */
+
+typedef struct Needs { uint64_t run_at; bool poll; } Needs;
+
+static Needs needs(MaliGpu *g, uint64_t now)
+{
+    Needs n = { MALI_NEVER, false };
+
+    for (unsigned i = 0; i < MALI_NUM_CSG; i++) {
+        for (unsigned j = 0; g->s.csg[i].resident && j < MALI_NUM_CS; j++) {
+            MaliCs *s = &g->s.csg[i].cs[j];
+
+            admit(g, s, now);
+            if (s->queued && ready_at(g, s) < n.run_at) {
+                n.run_at = ready_at(g, s);
+            }
+            n.poll |= polled(s);
+        }
+    }
+    return n;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+void mali_timer_rearm(MaliGpu *g)
+{
+    uint64_t now = now_ns(g), when;
+    Needs n = needs(g, now);
+
+    if (!n.poll) {
+        g->s.poll_deadline = MALI_NEVER;
+    } else if (g->s.poll_deadline == MALI_NEVER || g->s.poll_deadline > now + POLL_NS) {
+        g->s.poll_deadline = now + POLL_NS;
+    }
+    when = earlier(earlier(n.run_at, g->s.poll_deadline), g->s.idle_deadline);
+    if (when < now) {
+        when = now;
+    }
+    if (when != g->timer_set) {
+        g->timer_set = when;
+        g->ops.set_timer(g->opaque, when);
+    }
+}
+
+void mali_engine_kick(MaliGpu *g)
+{
+    mali_timer_rearm(g);
+}
+
+/* ---- waits ---- */
+
+void mali_engine_poll(MaliGpu *g)
+{
+    for (unsigned i = 0; i < MALI_NUM_CSG; i++) {
+        bool woken = false;
+
+        for (unsigned j = 0; g->s.csg[i].resident && j < MALI_NUM_CS; j++) {
+            if (g->s.csg[i].cs[j].wait != MALI_WAIT_NONE) {
+                woken |= mali_cs_unblock(g, i, j);
+            }
+        }
+        if (woken) {
+            mali_csg_idle_update(g, i);
+        }
+    }
+}
+
+/* ---- running ---- */
+
+/* Instructions this stream may execute now, at most @max. */
+static unsigned budget(const MaliGpu *g, const MaliCs *s, uint64_t now, unsigned max)
+{
+    uint64_t ips = g->cfg.cs_ips, span, n;
+
+    if (!ips) {
+        return max;
+    }
+    span = now > s->credit_ns ? now - s->credit_ns : 0;
+    if (span > NS_PER_S) {
+        span = NS_PER_S;        /* keeps the product in range; a slice needs far less */
+    }
+    n = span * ips / NS_PER_S;
+    return n < max ? (unsigned)n : max;
+}
+
+static unsigned run_turn(MaliGpu *g, unsigned stream, uint64_t now, unsigned max)
+{
+    unsigned csg = stream / MALI_NUM_CS, cs = stream % MALI_NUM_CS, n;
+    MaliCs *s = &g->s.csg[csg].cs[cs];
+
+    if (!g->s.csg[csg].resident || !mali_cs_runnable(s)) {
+        return 0;
+    }
+    n = mali_cs_run(g, csg, cs, budget(g, s, now, max));
+    if (g->cfg.cs_ips) {
+        s->credit_ns += n * NS_PER_S / g->cfg.cs_ips;
+    }
+    return n;
+}
+
+/* One turn for each stream from @engine_next on; the number of instructions executed. */
+static unsigned run_round(MaliGpu *g, uint64_t now, unsigned left, uint64_t *ran)
+{
+    unsigned done = 0;
+
+    for (unsigned k = 0; k < NUM_STREAMS && done < left; k++) {
+        unsigned stream = (g->s.engine_next + k) % NUM_STREAMS, n;
+
+        n = run_turn(g, stream, now, left - done < TURN ? left - done : TURN);
+        if (n) {
+            *ran |= MALI_BIT64(stream);
+            done += n;
+        }
+    }
+    g->s.engine_next = (g->s.engine_next + 1) % NUM_STREAMS;
+    return done;
+}
+
+static void publish(MaliGpu *g, uint64_t ran)
+{
+    for (unsigned i = 0; i < MALI_NUM_CSG; i++) {
+        uint64_t mine = ran >> (i * MALI_NUM_CS) & ((1u << MALI_NUM_CS) - 1);
+
+        for (unsigned j = 0; j < MALI_NUM_CS; j++) {
+            if (mine >> j & 1) {
+                mali_cs_extract(g, i, j);
+            }
+        }
+        if (mine) {
+            mali_csg_idle_update(g, i);
+        }
+    }
+}
+
+void mali_engine_run(MaliGpu *g)
+{
+    uint64_t now = now_ns(g), ran = 0;
+    unsigned left = SLICE, n;
+
+    g->fetch.valid = false;
+    g->sync_dirty = false;
+    mali_engine_poll(g);
+    needs(g, now);
+    do {
+        n = run_round(g, now, left, &ran);
+        left -= n;
+    } while (n && left);
+    publish(g, ran);
+    if (g->sync_dirty) {
+        mali_engine_poll(g);
+    }
+    g->fetch.valid = false;
+    if (g->s.poll_deadline <= now) {
+        g->s.poll_deadline = MALI_NEVER;    /* polled: rearm starts the next period */
+    }
+}

@@ -72,6 +72,7 @@
 #define GLB_PING                      (1u << 8)
 #define GLB_FWCFG_UPDATE              (1u << 9)
 #define GLB_IDLE_EN                   (1u << 10)
+#define GLB_SLEEP                     (1u << 12)     /* fw version < 4.1 */
 #define GLB_STATE_SHIFT               12
 #define GLB_STATE_MASK                (7u << 12)     /* fw version >= 4.1 */
 #define   GLB_STATE_ACTIVE                0u

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Mali CSF GPU model: the fault plan.
+ *
+ * One row a fault and one mali_fault() where it strikes. Rows keep their number
+ * (it is the index in the migrated state): new ones go behind the last.
+ */
+#include "mali_int.h"
+
+#include <string.h>
+
+typedef struct FaultRow { const char *name, *help; } FaultRow;
+
+static const FaultRow rows[MALI_FAULT_COUNT] = {
+    [MALI_FAULT_BOOT_FAIL] = { "boot-fail",
+        "n: the n-th MCU boot from now ends in MCU_STATUS FATAL; counts down" },
+    [MALI_FAULT_HALT_NEVER] = { "halt-never",
+        "1: GLB HALT is ignored, which forces the slow path at resume" },
+    [MALI_FAULT_PING_NEVER] = { "ping-never",
+        "1: GLB PING is not acknowledged, which forces a GPU reset" },
+    [MALI_FAULT_FLUSH_NEVER] = { "flush-never",
+        "1: GPU_CMD FLUSH_CACHES never completes, which forces a GPU reset" },
+    [MALI_FAULT_CSG_ACK_NEVER] = { "csg-ack-never",
+        "1: CSG requests are not acknowledged" },
+    [MALI_FAULT_IGNORE_SUSPEND_BUF] = { "ignore-suspend-buf",
+        "1: device mutant: RESUME starts from the zero state" },
+    [MALI_FAULT_CORRUPT_SECTION] = { "corrupt-section",
+        "w: device mutant: word w is written to the start of each PROT section at MCU boot" },
+};
+_Static_assert(MALI_FAULT_COUNT <= MALI_MAX_FAULTS, "MaliState.fault is too small");
+
+static int find(const char *name)
+{
+    for (int i = 0; i < MALI_FAULT_COUNT; i++) {
+        if (rows[i].name && !strcmp(rows[i].name, name)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+bool mali_fault_set(MaliGpu *g, const char *name, uint32_t arg)
+{
+    int i = find(name);
+
+    if (i < 0) {
+        return false;
+    }
+    g->s.fault[i] = arg;
+    return true;
+}
+
+bool mali_fault_get(const MaliGpu *g, const char *name, uint32_t *arg)
+{
+    int i = find(name);
+
+    if (i < 0) {
+        return false;
+    }
+    *arg = g->s.fault[i];
+    return true;
+}
+
+const char *mali_fault_name(unsigned i)
+{
+    return i < MALI_FAULT_COUNT ? rows[i].name : NULL;
+}
+
+const char *mali_fault_help(unsigned i)
+{
+    return i < MALI_FAULT_COUNT ? rows[i].help : NULL;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Mali CSF GPU model: the manifest of our firmware image, and its sections.
+ *
+ * The generated image (rig/artifacts/csffw.py) starts the section at FW_MANIFEST_VA
+ * with a table of all sections. It lies in guest memory: every field is checked and
+ * all work is bounded before it is used.
+ */
+#include "fwimage.h"
+
+#include <string.h>
+
+#define MANIFEST_VA 0x00800000u
+#define MANIFEST_MAGIC "MALIHLE"          /* with its NUL: 8 bytes */
+#define MANIFEST_VERSION 1u
+#define MAX_SECTION (16u << 20)           /* and of all contents together: bounds the checksums */
+
+typedef struct Header {
+    char magic[8];
+    uint32_t manifest_version, version, features, instr_features;
+    uint32_t suspend_size, protm_suspend_size, num_sections, reserved;
+} Header;
+typedef struct Record {
+    char name[16];
+    uint32_t va, size, flags, data_size, crc32, volatile_offset, volatile_size, pad;
+} Record;
+_Static_assert(sizeof(Header) == 0x28 && sizeof(Record) == 48, "manifest layout");
+
+uint32_t mali_crc32(uint32_t crc, const void *buf, size_t len)
+{
+    static const uint32_t nibble[16] = {
+        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+        0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+    };
+    const uint8_t *p = buf;
+
+    crc = ~crc;
+    while (len--) {
+        crc ^= *p++;
+        crc = crc >> 4 ^ nibble[crc & 15];
+        crc = crc >> 4 ^ nibble[crc & 15];
+    }
+    return ~crc;
+}
+
+static bool record_ok(const Record *r, uint32_t *total)
+{
+    *total += r->data_size <= r->size ? r->data_size : 0;
+    return r->size && r->size <= MAX_SECTION && !(r->va & 4095) && !(r->size & 4095) &&
+           (uint64_t)r->va + r->size <= UINT64_C(1) << 32 && r->data_size <= r->size &&
+           (uint64_t)r->volatile_offset + r->volatile_size <= r->size && *total <= MAX_SECTION;
+}
+
+static bool read_records(MaliGpu *g, MaliManifest *m, uint32_t n)
+{
+    uint32_t total = 0;
+
+    if (n > FW_MAX_SECTIONS) {
+        return false;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        MaliSection *s = &m->section[i];
+        Record r;
+
+        if (!mali_mcu_read(g, MANIFEST_VA + sizeof(Header) + i * sizeof(r), &r, sizeof(r)) ||
+            !record_ok(&r, &total)) {
+            return false;
+        }
+        memcpy(s->name, r.name, sizeof(r.name));   /* name[16] stays NUL */
+        s->va = r.va;
+        s->size = r.size;
+        s->flags = r.flags;
+        s->data_size = r.data_size;
+        s->crc32 = r.crc32;
+        s->volatile_offset = r.volatile_offset;
+        s->volatile_size = r.volatile_size;
+    }
+    m->num_sections = n;
+    return true;
+}
+
+void mali_manifest_read(MaliGpu *g, MaliManifest *m)
+{
+    Header h;
+
+    memset(m, 0, sizeof(*m));
+    if (!mali_mcu_read(g, MANIFEST_VA, &h, sizeof(h)) ||
+        memcmp(h.magic, MANIFEST_MAGIC, sizeof(h.magic)) != 0) {
+        return;
+    }
+    if (h.manifest_version != MANIFEST_VERSION || !read_records(g, m, h.num_sections)) {
+        mali_violation(g, "manifest", "version %u with %u sections is not valid",
+                       h.manifest_version, h.num_sections);
+        memset(m, 0, sizeof(*m));
+        return;
+    }
+    m->present = true;
+    m->version = h.version;
+    m->features = h.features;
+    m->instr_features = h.instr_features;
+    m->suspend_size = h.suspend_size;
+    m->protm_suspend_size = h.protm_suspend_size;
+}
+
+/* True if all pages are mapped; *perm is what all of them allow. */
+static bool section_mapped(MaliGpu *g, const MaliSection *s, uint32_t *perm)
+{
+    *perm = MALI_PERM_R | MALI_PERM_W | MALI_PERM_X;
+    for (uint64_t off = 0; off < s->size;) {
+        MaliLeaf l;
+        uint64_t size, va = s->va + off;
+
+        if (mali_walk_leaf(g, 0, va, &l) != MALI_XL_OK) {
+            *perm = 0;
+            return false;
+        }
+        *perm &= l.perm;
+        size = mali_leaf_size(&l);
+        off += size - (va & (size - 1));
+    }
+    return true;
+}
+
+/* Checksum over the content without its volatile range; false: not readable. */
+static bool section_crc(MaliGpu *g, const MaliSection *s, uint32_t *crc)
+{
+    uint8_t buf[4096];
+
+    *crc = 0;
+    for (uint32_t off = 0; off < s->data_size;) {
+        uint32_t end = s->data_size;
+        uint32_t n;
+
+        if (s->volatile_size && off - s->volatile_offset < s->volatile_size) {
+            off = s->volatile_offset + s->volatile_size;
+            continue;
+        }
+        if (s->volatile_size && off < s->volatile_offset && s->volatile_offset < end) {
+            end = s->volatile_offset;
+        }
+        n = end - off < sizeof(buf) ? end - off : (uint32_t)sizeof(buf);
+        if (!mali_mcu_read(g, (uint64_t)s->va + off, buf, n)) {
+            return false;
+        }
+        *crc = mali_crc32(*crc, buf, n);
+        off += n;
+    }
+    return true;
+}
+
+/* Protected memory is never read in normal mode. */
+static const char *section_content(MaliGpu *g, const MaliSection *s)
+{
+    uint32_t crc;
+
+    if (s->flags & FW_SECTION_PROT || !s->data_size) {
+        return "unchecked";
+    }
+    return section_crc(g, s, &crc) && crc == s->crc32 ? "ok" : "bad";
+}
+
+static uint32_t wanted_perm(uint32_t flags)   /* panthor_fw.c:640-665 */
+{
+    return MALI_PERM_R | (flags & FW_SECTION_WR ? MALI_PERM_W : 0) |
+           (flags & FW_SECTION_EX ? MALI_PERM_X : 0);
+}
+
+void mali_ev_perm(MaliEvent *e, uint32_t perm)
+{
+    char text[4] = "";
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < 3; i++) {
+        if (perm & MALI_BIT(i)) {
+            text[n++] = "rwx"[i];
+        }
+    }
+    text[n] = '\0';
+    mali_ev_str(e, "perm", text);
+}
+
+static void section_log(MaliGpu *g, const MaliSection *s)
+{
+    uint32_t perm;
+    bool mapped = section_mapped(g, s, &perm), prot = s->flags & FW_SECTION_PROT;
+    const char *content = section_content(g, s);
+    MaliEvent e;
+
+    mali_ev_begin(&e, g, "section");
+    mali_ev_str(&e, "name", s->name);
+    mali_ev_u64(&e, "va", s->va);
+    mali_ev_u64(&e, "size", s->size);
+    mali_ev_u64(&e, "flags", s->flags);
+    mali_ev_bool(&e, "prot", prot);
+    mali_ev_bool(&e, "mapped", mapped);
+    mali_ev_perm(&e, perm);
+    mali_ev_extents(&e, "extents", 0, s->va, s->size);
+    mali_ev_str(&e, "content", content);
+    mali_ev_end(&e);
+    if (!mapped && !prot) {
+        mali_violation(g, "section-unmapped", "%s", s->name);
+    } else if (mapped && perm != wanted_perm(s->flags)) {
+        mali_violation(g, "section-perm", "%s: 0x%x, the image wants 0x%x", s->name, perm,
+                       wanted_perm(s->flags));
+    }
+    if (!strcmp(content, "bad")) {
+        mali_violation(g, "section-content", "%s", s->name);
+    }
+}
+
+void mali_sections_log(MaliGpu *g, const MaliManifest *m)
+{
+    for (uint32_t i = 0; i < m->num_sections; i++) {
+        section_log(g, &m->section[i]);
+    }
+}
+
+void mali_sections_corrupt(MaliGpu *g, const MaliManifest *m, uint32_t word)
+{
+    for (uint32_t i = 0; i < m->num_sections; i++) {
+        uint64_t pa;
+
+        if (m->section[i].flags & FW_SECTION_PROT && mali_walk(g, 0, m->section[i].va, &pa, NULL)) {
+            g->ops.mem_write(g->opaque, MALI_MASTER_PROTECTED, pa, &word, sizeof(word));
+        }
+    }
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Mali CSF GPU model: the three interrupt blocks and their level lines.
+ *
+ * Spec 1.1. A line is a level: every change of RAWSTAT or MASK ends in
+ * mali_irq_update(); nothing pulses and no read clears (pitfall 1).
+ */
+#include "mali_int.h"
+
+/* Bits that exist; others cannot be forced through RAWSTAT (spec 1.2, 1.3: absent AS read 0). */
+static const uint32_t valid_bits[MALI_IRQ_COUNT] = {
+    [MALI_IRQ_JOB] = 0xffffffffu,
+    [MALI_IRQ_MMU] = 0x00010001u * ((1u << MALI_NUM_AS) - 1),
+    [MALI_IRQ_GPU] = GPU_IRQ_FAULT | GPU_IRQ_PROTM_FAULT | GPU_IRQ_RESET_COMPLETED |
+                     GPU_IRQ_POWER_CHANGED | GPU_IRQ_POWER_CHANGED_ALL |
+                     GPU_IRQ_CLEAN_CACHES_COMPLETED | GPU_IRQ_DOORBELL_MIRROR |
+                     GPU_IRQ_MCU_STATUS_CHANGED | GPU_IRQ_FLUSH_PA_RANGE_DONE,
+};
+
+static MaliIrqBlock *block(MaliGpu *g, MaliIrq irq)
+{
+    switch (irq) {
+    case MALI_IRQ_JOB:
+        return &g->s.job_irq;
+    case MALI_IRQ_MMU:
+        return &g->s.mmu_irq;
+    default:
+        return &g->s.gpu_irq;
+    }
+}
+
+void mali_irq_update(MaliGpu *g)
+{
+    for (unsigned i = 0; i < MALI_IRQ_COUNT; i++) {
+        const MaliIrqBlock *b = block(g, (MaliIrq)i);
+        bool level = (b->rawstat & b->mask) != 0;
+
+        if (level != (g->s.line[i] != 0)) {
+            g->s.line[i] = level;
+            g->ops.set_irq(g->opaque, (MaliIrq)i, level);
+        }
+    }
+}
+
+void mali_irq_raise(MaliGpu *g, MaliIrq irq, uint32_t bits)
+{
+    block(g, irq)->rawstat |= bits & valid_bits[irq];
+    mali_irq_update(g);
+}
+
+uint32_t mali_irq_read(MaliGpu *g, MaliIrq irq, uint32_t reg)
+{
+    const MaliIrqBlock *b = block(g, irq);
+
+    switch (reg) {
+    case INT_RAWSTAT:
+        return b->rawstat;
+    case INT_MASK:
+        return b->mask;
+    case INT_STAT:
+        return b->rawstat & b->mask;
+    default:
+        return 0;   /* CLEAR is write-only */
+    }
+}
+
+void mali_irq_write(MaliGpu *g, MaliIrq irq, uint32_t reg, uint32_t val)
+{
+    MaliIrqBlock *b = block(g, irq);
+
+    switch (reg) {
+    case INT_RAWSTAT:   /* forces bits on: tyr regs.rs:141-143 */
+        b->rawstat |= val & valid_bits[irq];
+        break;
+    case INT_CLEAR:
+        b->rawstat &= ~val;
+        break;
+    case INT_MASK:
+        b->mask = val;
+        break;
+    default:
+        break;
+    }
+    mali_irq_update(g);
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The fake machine: RAM, time, lines, event log, page tables. The host's side of the
+ * firmware interface is in host.c. */
+#include "machine.h"
+
+#include <stdlib.h>
+
+#include "t.h"
+
+static Machine *machines;
+
+/* ---- callbacks ---- */
+static bool ram_ok(const Machine *m, MaliMaster master, uint64_t pa, size_t len)
+{
+    if (pa < RAM_BASE || len > RAM_SIZE || pa - RAM_BASE > RAM_SIZE - len) {
+        return false;
+    }
+    if (pa + len > m->bad_base && pa < m->bad_end) {
+        return false;
+    }
+    return master == MALI_MASTER_PROTECTED || pa + len <= m->prot_base || pa >= m->prot_end;
+}
+
+static bool op_read(void *o, MaliMaster master, uint64_t pa, void *buf, size_t len)
+{
+    Machine *m = o;
+
+    if (!ram_ok(m, master, pa, len)) {
+        return false;
+    }
+    memcpy(buf, m->ram + (pa - RAM_BASE), len);
+    return true;
+}
+
+static bool op_write(void *o, MaliMaster master, uint64_t pa, const void *buf, size_t len)
+{
+    Machine *m = o;
+
+    m->last_pa = pa;
+    if (!ram_ok(m, master, pa, len)) {
+        return false;
+    }
+    memcpy(m->ram + (pa - RAM_BASE), buf, len);
+    return true;
+}
+
+static uint64_t op_now(void *o) { return ((Machine *)o)->now; }
+static uint64_t op_timestamp(void *o) { return ((Machine *)o)->now / 16; }   /* 62.5 MHz */
+
+static void op_irq(void *o, MaliIrq irq, bool level)
+{
+    Machine *m = o;
+
+    m->rises[irq] += level && !m->line[irq];
+    m->line[irq] = level;
+}
+
+static void op_timer(void *o, uint64_t when)
+{
+    Machine *m = o;
+
+    m->timer = when;
+    m->timer_sets++;
+}
+
+static void op_event(void *o, const char *json, size_t len)
+{
+    Machine *m = o;
+
+    if (m->log_len + len + 2 > m->log_cap) {
+        m->log_cap = (m->log_cap + len) * 2 + 4096;
+        m->log = realloc(m->log, m->log_cap);
+    }
+    memcpy(m->log + m->log_len, json, len);
+    m->log_len += len;
+    m->log[m->log_len++] = '\n';
+    m->log[m->log_len] = '\0';
+}
+
+/* ---- machine ---- */
+Machine *mach_new_cfg(const MaliConfig *cfg)
+{
+    static const MaliOps ops = { op_read, op_write, op_now, op_timestamp, op_irq, op_timer, op_event };
+    Machine *m = calloc(1, sizeof(*m));
+    const char *err;
+
+    m->next = machines;
+    machines = m;
+    m->ram = calloc(1, RAM_SIZE);
+    m->ram_next = RAM_BASE;
+    m->timer = MALI_NEVER;
+    m->now = 1000000000;
+    m->next_mcu_va = FW_SHARED_VA + FW_SHARED_SIZE;
+    m->gpu = mali_new(cfg, &ops, m, &err);
+    if (!m->gpu) {
+        t_fail(__FILE__, __LINE__, "mali_new: %s", err);
+    }
+    m->mcu_root = pt_new(m);
+    return m;
+}
+
+Machine *mach_new(const char *gpu)
+{
+    MaliConfig cfg = { .gpu = gpu };
+
+    return mach_new_cfg(&cfg);
+}
+
+void mach_free_all(void)
+{
+    while (machines) {
+        Machine *m = machines;
+
+        machines = m->next;
+        mali_free(m->gpu);
+        free(m->ram);
+        free(m->log);
+        free(m);
+    }
+}
+
+void mach_run(Machine *m, uint64_t ns)
+{
+    uint64_t end = m->now + ns;
+
+    /* The same instant again and again is an engine that always wants more: give it the time of a slice. */
+    while (m->timer <= end) {
+        m->now = m->timer > m->now ? m->timer : m->now;
+        m->timer = MALI_NEVER;
+        mali_timer(m->gpu);
+        if (m->timer <= m->now) {
+            m->now += 1000;
+        }
+    }
+    m->now = m->now > end ? m->now : end;
+}
+
+uint32_t rd(Machine *m, uint32_t off) { return mali_mmio_read(m->gpu, off); }
+void wr(Machine *m, uint32_t off, uint32_t v) { mali_mmio_write(m->gpu, off, v); }
+
+uint64_t rd64(Machine *m, uint32_t off)
+{
+    uint64_t lo = rd(m, off);
+
+    return lo | (uint64_t)rd(m, off + 4) << 32;
+}
+
+void wr64(Machine *m, uint32_t off, uint64_t v)
+{
+    wr(m, off, (uint32_t)v);
+    wr(m, off + 4, (uint32_t)(v >> 32));
+}
+
+/* ---- RAM ---- */
+static uint64_t alloc_aligned(Machine *m, size_t len, uint64_t align)
+{
+    uint64_t pa = (m->ram_next + align - 1) & ~(align - 1);
+
+    len = (len + 4095) & ~(size_t)4095;
+    if (pa + len > RAM_BASE + RAM_SIZE) {
+        t_fail(__FILE__, __LINE__, "fake machine out of RAM");
+    }
+    m->ram_next = pa + len;
+    memset(ram_ptr(m, pa, len), 0, len);
+    return pa;
+}
+
+uint64_t mach_alloc(Machine *m, size_t len) { return alloc_aligned(m, len, 4096); }
+uint64_t mach_alloc_2m(Machine *m) { return alloc_aligned(m, 2u << 20, 2u << 20); }
+
+void *ram_ptr(Machine *m, uint64_t pa, size_t len)
+{
+    if (pa < RAM_BASE || pa - RAM_BASE + len > RAM_SIZE) {
+        t_fail(__FILE__, __LINE__, "0x%" PRIx64 " is not RAM", pa);
+    }
+    return m->ram + (pa - RAM_BASE);
+}
+
+uint32_t ram_r32(Machine *m, uint64_t pa)
+{
+    uint32_t v;
+
+    memcpy(&v, ram_ptr(m, pa, 4), 4);
+    return v;
+}
+
+uint64_t ram_r64(Machine *m, uint64_t pa)
+{
+    uint64_t v;
+
+    memcpy(&v, ram_ptr(m, pa, 8), 8);
+    return v;
+}
+
+void ram_w32(Machine *m, uint64_t pa, uint32_t v) { memcpy(ram_ptr(m, pa, 4), &v, 4); }
+void ram_w64(Machine *m, uint64_t pa, uint64_t v) { memcpy(ram_ptr(m, pa, 8), &v, 8); }
+
+/* ---- event log ---- */
+void ev_clear(Machine *m)
+{
+    m->log_len = 0;
+    if (m->log) {
+        m->log[0] = '\0';
+    }
+}
+
+static const char *next_event(const char *p, const char *kind, const char **line, size_t *len)
+{
+    char key[64];
+
+    snprintf(key, sizeof(key), "\"ev\":\"%s\"", kind);
+    for (const char *end; p && (end = strchr(p, '\n')); p = end + 1) {
+        const char *hit = strstr(p, key);
+
+        if (hit && hit < end) {
+            *line = p;
+            *len = (size_t)(end - p);
+            return end + 1;
+        }
+    }
+    return NULL;
+}
+
+unsigned ev_count(Machine *m, const char *kind)
+{
+    const char *line, *p = m->log;
+    unsigned n = 0;
+    size_t len;
+
+    while ((p = next_event(p, kind, &line, &len))) {
+        n++;
+    }
+    return n;
+}
+
+const char *ev_get(Machine *m, const char *kind, unsigned n)
+{
+    static char text[8192];
+    const char *line, *p = m->log;
+    size_t len;
+
+    while ((p = next_event(p, kind, &line, &len))) {
+        if (n-- == 0) {
+            snprintf(text, sizeof(text), "%.*s", (int)len, line);
+            return text;
+        }
+    }
+    return NULL;
+}
+
+const char *ev_last(Machine *m, const char *kind)
+{
+    unsigned n = ev_count(m, kind);
+
+    return n ? ev_get(m, kind, n - 1) : NULL;
+}
+
+/* ---- GPU page tables: as drivers/iommu/io-pgtable-arm.c writes them ---- */
+#define LEAF_BITS 0xf44ull   /* nG, AF, SH inner, AP unprivileged, AttrIndx 1 */
+
+uint64_t pt_new(Machine *m) { return mach_alloc(m, 4096); }
+
+uint64_t pt_entry(Machine *m, uint64_t root, uint64_t va, unsigned level)
+{
+    uint64_t table = root;
+
+    for (unsigned l = 0;; l++) {
+        uint64_t at = table + ((va >> (39 - 9 * l)) & 511) * 8;
+
+        if (l == level) {
+            return at;
+        }
+        if ((ram_r64(m, at) & 3) != 3) {
+            ram_w64(m, at, mach_alloc(m, 4096) | 3);
+        }
+        table = ram_r64(m, at) & 0x0000fffffffff000ull;
+    }
+}
+
+static uint64_t leaf_bits(unsigned flags)
+{
+    return LEAF_BITS | (flags & PT_RO ? 1ull << 7 : 0) | (flags & PT_NX ? 3ull << 53 : 0);
+}
+
+void pt_map(Machine *m, uint64_t root, uint64_t va, uint64_t pa, uint64_t len, unsigned flags)
+{
+    for (uint64_t off = 0; off < len; off += 4096) {
+        ram_w64(m, pt_entry(m, root, va + off, 3), (pa + off) | leaf_bits(flags) | 3);
+    }
+}
+
+void pt_map_2m(Machine *m, uint64_t root, uint64_t va, uint64_t pa, unsigned flags)
+{
+    ram_w64(m, pt_entry(m, root, va, 2), pa | leaf_bits(flags) | 1);
+}
+
+void pt_unmap(Machine *m, uint64_t root, uint64_t va, uint64_t len)
+{
+    for (uint64_t off = 0; off < len; off += 4096) {
+        ram_w64(m, pt_entry(m, root, va + off, 3), 0);
+    }
+}
+
+uint64_t pt_lookup(Machine *m, uint64_t root, uint64_t va)
+{
+    uint64_t table = root;
+
+    for (unsigned l = 0; l < 4; l++) {
+        unsigned shift = 39 - 9 * l;
+        uint64_t d = ram_r64(m, table + ((va >> shift) & 511) * 8);
+
+        table = d & 0x0000fffffffff000ull;
+        if (!(d & 1)) {
+            return 0;
+        }
+        if (l == 3 || !(d & 2)) {
+            return (table & ~((1ull << shift) - 1)) | (va & ((1ull << shift) - 1));
+        }
+    }
+    return 0;
+}
+
+/* ---- address spaces ---- */
+void as_cmd(Machine *m, unsigned as, uint32_t cmd) { wr(m, AS_REG(as, AS_COMMAND), cmd); }
+
+void as_lock(Machine *m, unsigned as, uint64_t base, unsigned log2_size)
+{
+    wr64(m, AS_REG(as, AS_LOCKADDR), base | (log2_size - 1));
+    as_cmd(m, as, AS_COMMAND_LOCK);
+}
+
+void as_enable(Machine *m, unsigned as, uint64_t root)
+{
+    wr64(m, AS_REG(as, AS_TRANSTAB), root);
+    wr64(m, AS_REG(as, AS_MEMATTR), 0x4c4c4c4c8c4c8f4cull);   /* panthor_mmu.c:2176-2216 */
+    wr64(m, AS_REG(as, AS_TRANSCFG), 0x420001c6);             /* panthor_mmu.c:794-799 */
+    as_cmd(m, as, AS_COMMAND_UPDATE);
+}
+
+void as_disable(Machine *m, unsigned as)
+{
+    wr(m, GPU_CMD, GPU_CMD_FLUSH_CACHES | 0x23300);
+    wr64(m, AS_REG(as, AS_TRANSTAB), 0);
+    wr64(m, AS_REG(as, AS_MEMATTR), 0);
+    wr64(m, AS_REG(as, AS_TRANSCFG), AS_TRANSCFG_UNMAPPED);
+    as_cmd(m, as, AS_COMMAND_UPDATE);
+}

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""One way to run a command in the guest, whatever the channel.
+
+`Console`, `Ssh` and `AgentShell` all are a `GuestShell`: a scenario written
+against it can be driven over any of them, with the same result.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rig.errors import FailureClass, RigError
+
+SIGNAL_BASE = 128
+"""A command that a signal ended has status 128 + signal, as in a shell."""
+
+
+@dataclass(frozen=True)
+class ShellResult:
+    """What a guest command left behind."""
+
+    status: int
+    """Exit status, or 128 + the signal that ended it."""
+    output: str
+    """stdout and stderr in the order they were written; lines end in a bare newline."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the command exited with 0."""
+        return self.status == 0
+
+    def checked(self, argv: Sequence[str]) -> ShellResult:
+        """Itself, or `RigError(ASSERT)` when the command failed."""
+        if not self.ok:
+            last = self.output.strip().splitlines()[-1:] or ["it printed nothing"]
+            raise RigError(
+                FailureClass.ASSERT,
+                f"`{shlex.join(argv)}` ended with status {self.status} in the guest: {last[0]}",
+            )
+        return self
+
+
+class GuestShell(Protocol):
+    """Runs commands in the guest as root.
+
+    Raises `RigError`: HANG when the command outlives `timeout` (s), LOST when
+    the guest goes away meanwhile, OOPS when its kernel panics, ASSERT when
+    `check` is set and the status is not 0.
+    """
+
+    def run(self, argv: Sequence[str], *, timeout: float, check: bool = False) -> ShellResult:
+        """Run `argv` and wait for its end."""
+        ...
+
+
+def sh(shell: GuestShell, script: str, *, timeout: float, check: bool = False) -> ShellResult:
+    """Run a line of shell, not an argument vector, over any channel."""
+    return shell.run(["sh", "-c", script], timeout=timeout, check=check)
+
+
+class RunResult(Protocol):
+    """What the guest agent answers (`rig.guest.agent`)."""
+
+    @property
+    def status(self) -> int | None:
+        """Exit status; None when a signal ended it."""
+        ...
+
+    @property
+    def signal(self) -> int | None:
+        """The signal that ended it."""
+        ...
+
+    @property
+    def stdout(self) -> bytes:
+        """What it wrote."""
+        ...
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether the agent had to end it."""
+        ...
+
+
+class AgentLike(Protocol):
+    """The part of the guest agent that a shell needs."""
+
+    def run(self, argv: Sequence[str], stdin: bytes = b"", *, timeout: float) -> RunResult:
+        """Run `argv` and wait at most `timeout` s."""
+        ...
+
+
+class AgentShell:
+    """The virtio-serial agent as a `GuestShell`."""
+
+    def __init__(self, agent: AgentLike) -> None:
+        self._agent = agent
+
+    def run(self, argv: Sequence[str], *, timeout: float, check: bool = False) -> ShellResult:
+        """Run a command; stderr joins stdout in the guest, so their order survives."""
+        merged = ["sh", "-c", 'exec "$@" 2>&1', "sh", *argv]
+        done = self._agent.run(merged, timeout=timeout)
+        if done.timed_out:
+            raise RigError(
+                FailureClass.HANG, f"`{shlex.join(argv)}` did not end within {timeout:g} s"
+            )
+        status = SIGNAL_BASE + done.signal if done.signal else done.status or 0
+        result = ShellResult(status, done.stdout.decode(errors="replace"))
+        return result.checked(argv) if check else result

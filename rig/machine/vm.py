@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: MIT
+"""One running QEMU: start, what can be seen of it, and an end that leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+
+from rig.errors import FailureClass, RigError, infra, usage
+from rig.gpu.events import EventLog
+from rig.guest.console import Console
+from rig.machine.launch import RAM_BASE, LaunchSpec
+from rig.machine.process import ChildProcess, Janitor, describe_exit
+from rig.machine.qmp import Qmp
+from rig.machine.ram import GuestRam
+
+START_TIMEOUT_S = 20.0
+QUIT_TIMEOUT_S = 3.0
+TERMINATE_TIMEOUT_S = 2.0
+PANIC_GRACE_S = 1.0
+"""A panicking kernel prints its trace after the line that says so."""
+
+_PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
+_FORWARD = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+22\b")
+
+
+class Watch:
+    """What has become of the guest: the one place that knows.
+
+    The console's thread reports kernel lines, the process reports its end; every
+    channel asks `health()` while it waits.
+    """
+
+    def __init__(self, process: ChildProcess, spec: LaunchSpec) -> None:
+        self._process = process
+        self._spec = spec
+        self._lock = threading.Lock()
+        self._panic: tuple[float, str] | None = None
+
+    def kernel_line(self, line: str) -> None:
+        """Look at one line of the kernel's log."""
+        match = _PANIC.search(line)
+        if match:
+            with self._lock:
+                self._panic = self._panic or (time.monotonic(), match[1])
+
+    def health(self) -> RigError | None:
+        """The error that ended the guest, or None while it lives."""
+        status = self._process.status
+        with self._lock:
+            panic = self._panic
+        if panic and (status is not None or time.monotonic() - panic[0] > PANIC_GRACE_S):
+            return RigError(
+                FailureClass.OOPS, f"the kernel panicked: {panic[1]}", log=self._spec.console_log
+            )
+        if status is not None:
+            return describe_exit(status, self._process.last_words())
+        return None
+
+
+class Vm:
+    """A guest under QEMU, as a context manager.
+
+    On entry QEMU has started with all channels attached and its CPUs running
+    (unless the spec says `paused` or `incoming`). On exit the process, the
+    sockets and the RAM file are gone; the logs stay in the run folder.
+    Raises `RigError`: INFRA when QEMU does not come up, USAGE for a missing file.
+    """
+
+    def __init__(self, spec: LaunchSpec, *, start_timeout: float = START_TIMEOUT_S) -> None:
+        self._wanted = spec
+        self.spec = spec
+        self._start_timeout = start_timeout
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Vm:
+        try:
+            self._start()
+        except BaseException:  # Ctrl-C too: whatever is up by now is taken down
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def qemu_log(self) -> Path:
+        """What QEMU itself printed."""
+        return self.spec.run_dir / "qemu.log"
+
+    @property
+    def agent_socket(self) -> Path:
+        """Socket of the guest agent's virtio-serial port."""
+        return self.spec.socket("agent")
+
+    @property
+    def user_monitor(self) -> Path:
+        """The spare QMP socket, for the user and for memory introspection."""
+        return self.spec.socket("qmp-user")
+
+    @property
+    def pid(self) -> int | None:
+        """QEMU's process id while it runs."""
+        return self._process.pid
+
+    def _start(self) -> None:
+        deadline = time.monotonic() + self._start_timeout
+        self._check_files()
+        self.spec.run_dir.mkdir(parents=True, exist_ok=True)
+        sockets = Path(tempfile.mkdtemp(prefix="rig-", dir=_short_folder()))
+        self._stack.callback(shutil.rmtree, sockets, ignore_errors=True)
+        self.spec = replace(self._wanted, socket_dir=sockets, paused=True)
+        janitor = Janitor([sockets, self.spec.ram_file] if self.spec.ram_shared else [sockets])
+        self._stack.callback(janitor.close)
+        self._link(sockets)
+        self._process = ChildProcess(self.spec.argv(), self.qemu_log)
+        self._stack.callback(self._process.end, TERMINATE_TIMEOUT_S)
+        (self.spec.run_dir / "qemu.cmdline").write_text(self._wanted.shell_line() + "\n")
+        self._process.start()
+        self._watch = Watch(self._process, self.spec)
+        self.qmp = Qmp(self.spec.socket("qmp"))
+        self._stack.callback(self.qmp.close)
+        self._stack.callback(self._quit)
+        self.qmp.connect(deadline - time.monotonic(), self._died_at_start)
+        self.console = Console(
+            self.spec.socket("console"),
+            health=self.health,
+            on_kernel_line=self._watch.kernel_line,
+            log=self.spec.console_log,
+        )
+        self._stack.callback(self.console.close)
+        if not (self._wanted.paused or self._wanted.incoming):
+            self.qmp.cont()
+
+    def _check_files(self) -> None:
+        spec = self._wanted
+        for what in (spec.qemu, spec.kernel, spec.initrd, spec.flash):
+            if what is not None and not what.is_file():
+                raise usage(f"{what} does not exist", "`rig build` makes what is missing")
+
+    def _link(self, sockets: Path) -> None:
+        """Let the run folder lead to the sockets."""
+        link = self.spec.run_dir / "sockets"
+        link.unlink(missing_ok=True)
+        link.symlink_to(sockets)
+        self._stack.callback(link.unlink, missing_ok=True)
+
+    def _died_at_start(self) -> RigError | None:
+        if self._process.status is None:
+            return None
+        words = self._process.last_words()
+        hint = f"the rig needs {self.spec.machine}" if "machine type" in words else ""
+        return infra(f"QEMU did not start: {words}", hint, self.qemu_log)
+
+    def health(self) -> RigError | None:
+        """Why the guest is not alive any more (panic, exit, crash), or None."""
+        return self._watch.health()
+
+    def check(self) -> None:
+        """Raise what `health` says."""
+        if (error := self.health()) is not None:
+            raise error
+
+    def wait_ready(self, timeout: float) -> None:
+        """Wait for `rig: ready`; a failure says which part of the boot did not get there.
+
+        FIRMWARE: the kernel never printed a line in the secure flavour. BOOT: the
+        kernel did not reach user space. LOST stays LOST when QEMU crashed.
+        """
+        try:
+            self.console.wait_ready(timeout)
+        except RigError as error:
+            if self._process.status not in (None, 0):
+                raise  # QEMU itself broke: that says nothing about what it was running
+            if "Booting Linux" in self.console_log() or self.spec.flavour == "direct":
+                failure, log = FailureClass.BOOT, self.spec.console_log
+            else:
+                failure, log = FailureClass.FIRMWARE, self.spec.secure_log
+            raise RigError(failure, error.message, hint=error.hint, log=log) from error
+
+    def wait_exit(self, timeout: float) -> int:
+        """Wait for QEMU to end by itself (`poweroff`); its exit status. HANG when it does not."""
+        status = self._process.wait(timeout)
+        if status is None:
+            raise RigError(
+                FailureClass.HANG,
+                f"the guest did not power off within {timeout:g} s",
+                log=self.spec.console_log,
+            )
+        return status
+
+    def console_log(self) -> str:
+        """All that the console UART printed so far."""
+        return _text(self.spec.console_log)
+
+    def secure_log(self) -> str:
+        """All that the secure UART printed so far (empty in the direct flavour)."""
+        return _text(self.spec.secure_log)
+
+    @cached_property
+    def gpu_events(self) -> EventLog:
+        """The GPU's events so far and to come."""
+        return EventLog(self.spec.events_log)
+
+    @cached_property
+    def ram(self) -> GuestRam:
+        """The guest's RAM by physical address, whatever the firewall says."""
+        if not self.spec.ram_shared:
+            raise usage("the RAM of a copy-on-write guest cannot be seen from outside")
+        ram = GuestRam(self.spec.ram_file, RAM_BASE, self.spec.memory_mib << 20)
+        self._stack.callback(ram.close)
+        return ram
+
+    @cached_property
+    def ssh_port(self) -> int:
+        """Loopback port that leads to the guest's sshd."""
+        table = self.qmp.human("info usernet")
+        match = _FORWARD.search(table)
+        if match is None:
+            raise infra("QEMU forwards no port to the guest's sshd", log=self.qemu_log)
+        return int(match[1])
+
+    def _quit(self) -> None:
+        if self._process.status is None:
+            self.qmp.quit(QUIT_TIMEOUT_S)
+            self._process.wait(QUIT_TIMEOUT_S)
+
+    def close(self) -> None:
+        """End QEMU (quit, then terminate, then kill) and remove sockets and RAM.
+
+        Safe at every stage and more than once; a second Ctrl-C meanwhile skips to
+        the next step of the ladder instead of leaving something behind.
+        """
+        self._stack.close()
+
+
+def _short_folder() -> str:
+    """Where socket folders go: paths of UNIX sockets are short."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    return runtime if runtime and os.access(runtime, os.W_OK) else tempfile.gettempdir()
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+# `make run`: the whole answer, from nothing. `make test`: what CI runs.
+.DELETE_ON_ERROR:
+.PHONY: run test unit model teeth bench soak doctor clean
+
+RIG := .venv/bin/rig
+PYTEST := .venv/bin/python -m pytest
+
+run: .venv/ready
+	$(RIG) run $(ARGS)
+
+test: .venv/ready
+	$(RIG) doctor --install --quiet
+	$(RIG) build
+	$(PYTEST) tests $(ARGS)
+
+unit: .venv/ready
+	$(PYTEST) tests/unit tests/lint $(ARGS)
+
+model: .venv/ready
+	$(PYTEST) tests/model $(ARGS)
+
+teeth: .venv/ready
+	$(RIG) teeth $(ARGS)
+
+doctor: .venv/ready
+	$(RIG) doctor
+
+.venv/ready: pyproject.toml constraints.txt scripts/setup.sh
+	sh scripts/setup.sh
+	touch $@
+
+clean:
+	rm -rf .venv

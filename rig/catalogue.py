@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""Which scenarios there are, and which of them the user means."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rig.errors import usage
+
+FOLDER = Path(__file__).parent / "scenarios"
+_NO_FAMILY = {"__init__.py", "kit.py"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One scenario of the catalogue, found without importing it."""
+
+    family: str
+    name: str
+    file: Path
+    function: str
+
+    @property
+    def id(self) -> str:
+        """``family/name``, as the user writes it."""
+        return f"{self.family}/{self.name}"
+
+    @property
+    def node(self) -> str:
+        """pytest's node id."""
+        return f"{self.file}::{self.function}"
+
+
+def dashed(text: str) -> str:
+    """Python's name as the user's: ``probe_defer`` is ``probe-defer``."""
+    return text.replace("_", "-")
+
+
+def scenario_id(file: Path, function: str) -> str:
+    """Id of a test function."""
+    return f"{dashed(file.stem)}/{dashed(function.removeprefix('test_'))}"
+
+
+def entries(folder: Path = FOLDER) -> list[Entry]:
+    """All scenarios, in file and definition order."""
+    found: list[Entry] = []
+    for file in sorted(folder.glob("*.py")):
+        if file.name in _NO_FAMILY:
+            continue
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                family, name = scenario_id(file, node.name).split("/")
+                found.append(Entry(family, name, file, node.name))
+    return found
+
+
+def select(names: Sequence[str], catalogue: Sequence[Entry]) -> list[Entry]:
+    """The entries that `names` (families or ids) mean; no name means all.
+
+    Raises `RigError` (USAGE) for a name that is neither.
+    """
+    chosen: dict[str, Entry] = {}
+    for name in names:
+        hits = [entry for entry in catalogue if name in (entry.family, entry.id)]
+        if not hits:
+            families = sorted({entry.family for entry in catalogue})
+            raise usage(
+                f"no scenario or family {name!r}",
+                f"families: {', '.join(families)}; `rig run --list` shows all scenarios",
+            )
+        chosen.update((hit.id, hit) for hit in hits)
+    return list(chosen.values()) if names else list(catalogue)

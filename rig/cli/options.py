@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""Options shared by the commands that build or run something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from rig.testbed import Options
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_PATH = click.Path(path_type=Path)
+_OPTIONS = (
+    click.option("--kernel", type=_PATH, metavar="TREE",
+                 help="Kernel tree under test; read, never written. Default: Linux 7.3."),
+    click.option("--series", type=_PATH, multiple=True, metavar="DIR|MBOX",
+                 help="Patches on top, in order. Default without --kernel: our heap-name series."),
+    click.option("--no-series", is_flag=True, help="Apply nothing: the unpatched tree."),
+    click.option("--mutant", metavar="NAME", help="Break the driver: kernel_config/mutants/NAME."),
+    click.option("--contract", metavar="NAME", help="Fail unless the tree speaks this contract."),
+    click.option("--gpu", default="g610", show_default=True, help="Row of the GPU table."),
+    click.option("--qemu-src", type=_PATH, metavar="TREE", help="QEMU source instead of apt's."),
+    click.option("--tfa-src", type=_PATH, metavar="TREE", help="TF-A source instead of apt's."),
+    click.option("--optee-src", type=_PATH, metavar="TREE", help="OP-TEE source instead of apt's."),
+    click.option("--mcu-fw", type=_PATH, metavar="FILE", help="Your own mali_csffw.bin."),
+    click.option("--refresh", is_flag=True, help="Ask apt for newer sources than those fetched."),
+)  # fmt: skip
+
+
+def bed_options(function: F) -> F:
+    """Add the options that choose what is under test."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def to_options(arguments: dict[str, Any]) -> Options:
+    """Click's arguments as `Options`."""
+    values = dict(arguments)
+    series: tuple[Path, ...] = values.pop("series")
+    none = values.pop("no_series")
+    if none and series:
+        raise click.UsageError("--series and --no-series exclude each other")
+    return Options(series=series if series or none else None, **values)

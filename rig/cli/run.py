@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""`rig run`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from rig import catalogue, doctor
+from rig.cli.options import bed_options, to_options
+from rig.report import results, table
+from rig.runner import new_run_dir, run
+from rig.testbed import TestBed
+from rig.ui import Reporter
+from rig.verdict.verdict import exit_code
+
+
+@click.command("run")
+@click.argument("scenarios", nargs=-1, metavar="[SCENARIO|FAMILY]...")
+@bed_options
+@click.option("--list", "list_only", is_flag=True, help="List the scenarios and stop.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Write a JUnit file.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the verdicts.")
+def command(
+    scenarios: tuple[str, ...],
+    list_only: bool,
+    junit: Path | None,
+    json_file: Path | None,
+    **arguments: Any,
+) -> int:
+    """Build what is needed, boot guests, run scenarios and print the verdicts.
+
+    Exit code: 0 all pass, 1 a scenario failed, 125 cannot judge, 128 and above:
+    the rig itself failed (docs/exit-codes.md).
+    """
+    chosen = catalogue.select(scenarios, catalogue.entries())
+    if list_only:
+        for entry in chosen:
+            click.echo(entry.id)
+        return 0
+    started = time.monotonic()
+    ui, out = Reporter(), Console(highlight=False)
+    bed = TestBed(to_options(arguments), ui)
+    doctor.ensure(ui)
+    with ui.stage("build"):
+        bed.build_all()
+    bed.require_contract()
+    with ui.stage("scenarios"):
+        result = run(bed, chosen, new_run_dir(bed.builder.store), junit)
+    title = f"{bed.tree.label} · contract {bed.contract.contract.name} · {bed.options.gpu}"
+    table.print_verdicts(out, title, result.verdicts)
+    table.print_timings(out, ui.timings)
+    if json_file is not None:
+        results.write(json_file, bed, result)
+    out.print(f"{table.summary(result.verdicts)} in {time.monotonic() - started:.1f} s")
+    out.print(f"logs: {result.run_dir}", soft_wrap=True)
+    return exit_code(result.verdicts)

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""What the machine needs, whether it is there, and the one apt command that gets it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from rig.errors import infra
+from rig.ui import Reporter
+
+_SBIN = ":/usr/sbin:/sbin"
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One thing that must be on the machine."""
+
+    package: str
+    """Debian package that brings it."""
+    why: str
+    command: str = ""
+    file: str = ""
+
+    def met(self) -> bool:
+        """Whether it is there now (by looking, not by asking dpkg)."""
+        if self.command:
+            return shutil.which(self.command, path=os.environ.get("PATH", "") + _SBIN) is not None
+        return Path(self.file).exists()
+
+
+_CROSS_LIBC = "/usr/aarch64-linux-gnu/lib/libc.a"
+_PC = "/usr/lib/x86_64-linux-gnu/pkgconfig"
+REQUIREMENTS = (
+    Requirement("git", "trees and series are git objects", command="git"),
+    Requirement("make", "kernel, TF-A, OP-TEE", command="make"),
+    Requirement("gcc", "QEMU and host tools", command="gcc"),
+    Requirement("libc6-dev", "QEMU and host tools", file="/usr/include/stdio.h"),
+    Requirement("gcc-aarch64-linux-gnu", "the guest's programs", command="aarch64-linux-gnu-gcc"),
+    Requirement("libc6-dev-arm64-cross", "static guest programs", file=_CROSS_LIBC),
+    Requirement("flex", "Kconfig", command="flex"),
+    Requirement("bison", "Kconfig", command="bison"),
+    Requirement("bc", "kernel", command="bc"),
+    Requirement("kmod", "depmod for the guest's modules", command="depmod"),
+    Requirement("ninja-build", "QEMU", command="ninja"),
+    Requirement("pkg-config", "QEMU", command="pkg-config"),
+    Requirement("libglib2.0-dev", "QEMU", file=f"{_PC}/glib-2.0.pc"),
+    Requirement("libfdt-dev", "QEMU's device tree", file="/usr/include/libfdt.h"),
+    Requirement("libslirp-dev", "QEMU's user network", file=f"{_PC}/slirp.pc"),
+    Requirement("device-tree-compiler", "OP-TEE, device-tree tests", command="dtc"),
+    Requirement("libssl-dev", "TF-A's host tools", file="/usr/include/openssl/ssl.h"),
+    Requirement("dpkg-dev", "unpacking source packages", command="dpkg-source"),
+    Requirement("patch", "unpacking source packages", command="patch"),
+    Requirement("xz-utils", "unpacking source packages", command="xz"),
+    Requirement("debian-archive-keyring", "checking signatures of sources",
+                file="/usr/share/keyrings/debian-archive-keyring.gpg"),
+    Requirement("clang-format", "`make test`: C layout", command="clang-format"),
+    Requirement("shellcheck", "`make test`: shell scripts", command="shellcheck"),
+)  # fmt: skip
+
+
+def missing() -> list[Requirement]:
+    """Requirements that are not met."""
+    return [requirement for requirement in REQUIREMENTS if not requirement.met()]
+
+
+def apt_command(requirements: list[Requirement]) -> str:
+    """The one command that installs them."""
+    packages = " ".join(sorted({requirement.package for requirement in requirements}))
+    return f"apt-get install -y --no-install-recommends {packages}"
+
+
+def ensure(ui: Reporter) -> None:
+    """Install what is missing when run as root, and say so; else raise with the command."""
+    lacking = missing()
+    if not lacking:
+        return
+    command = apt_command(lacking)
+    if os.geteuid() != 0:
+        raise infra(
+            f"{len(lacking)} build packages are missing: "
+            + ", ".join(requirement.package for requirement in lacking),
+            f"sudo {command}",
+        )
+    ui.say(f"installing missing packages (as root): {command}")
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for argv in (["apt-get", "update", "-qq"], [*command.split(), "-qq"]):
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            reason = (done.stderr.strip().splitlines() or ["no output"])[-1]
+            raise infra(f"{' '.join(argv[:2])} failed: {reason}", f"run it by hand: {command}")
+    still = missing()
+    if still:
+        raise infra(
+            f"still missing after installing: {', '.join(r.package for r in still)}", command
+        )

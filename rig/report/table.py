@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""The console table of a run, and its stage timings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from rig.verdict.verdict import Outcome, Verdict
+
+_STYLE = {
+    Outcome.PASS: "green",
+    Outcome.FAIL: "bold red",
+    Outcome.NOT_APPLICABLE: "yellow",
+    Outcome.ERROR: "bold magenta",
+}
+
+
+def print_verdicts(console: Console, title: str, verdicts: Sequence[Verdict]) -> None:
+    """One row a scenario; the reason of each that did not pass stands below the table."""
+    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    for column in ("scenario", "verdict", "boot s", "scenario s"):
+        table.add_column(column, justify="right" if column.endswith(" s") else "left", no_wrap=True)
+    for verdict in verdicts:
+        table.add_row(
+            verdict.scenario,
+            f"[{_STYLE[verdict.outcome]}]{_label(verdict)}[/]",
+            _seconds(verdict.stages.get("boot")),
+            _seconds(verdict.stages.get("scenario")),
+        )
+    console.print(table)
+    for verdict in verdicts:
+        if verdict.sentence:
+            console.print(f"{verdict.scenario}: {verdict.sentence}", markup=False, soft_wrap=True)
+            if verdict.run_dir is not None:
+                console.print(f"  logs: {verdict.run_dir}", markup=False, soft_wrap=True)
+
+
+def print_timings(console: Console, timings: Mapping[str, float]) -> None:
+    """One line with the stages that took time."""
+    parts = [f"{name} {seconds:.1f} s" for name, seconds in timings.items() if seconds >= 0.05]
+    if parts:
+        console.print("stages: " + ", ".join(parts), markup=False, soft_wrap=True)
+
+
+def summary(verdicts: Sequence[Verdict]) -> str:
+    """``3 passed, 1 failed, 2 skipped``: a skip is a scenario that does not apply."""
+    count = {outcome: sum(v.outcome is outcome for v in verdicts) for outcome in Outcome}
+    failed = count[Outcome.FAIL] + count[Outcome.ERROR]
+    text = f"{count[Outcome.PASS]} passed, {failed} failed"
+    skipped = count[Outcome.NOT_APPLICABLE]
+    return text + (f", {skipped} skipped" if skipped else "")
+
+
+def _label(verdict: Verdict) -> str:
+    if verdict.outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE) or verdict.failure is None:
+        return verdict.outcome.value
+    return f"{verdict.outcome.value} {verdict.failure.label}"
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"

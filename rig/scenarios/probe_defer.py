@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""probe-defer: the heap named by `protected_heap_name` decides when panthor probes."""
+
+from __future__ import annotations
+
+from rig.errors import FailureClass
+from rig.scenarios.kit import RENDER_NODE, Scenario, check, extents, scenario
+
+
+@scenario()
+def test_heap_late(rig: Scenario) -> None:
+    """The heap is absent at load and comes later (T-4c, T-4g).
+
+    Until then the device is deferred and its GPU was never powered; when OP-TEE
+    has brought the heap, the driver binds by itself and its PROT section lies in
+    memory that OP-TEE was lent. Driven over the serial console alone.
+    """
+    rig.shell = rig.serial
+    rig.load_panthor()
+    check(not rig.bound(), "panthor bound although its heap is absent", FailureClass.PROBE)
+    check(rig.deferred(), "panthor's probe did not end in deferral while its heap was absent",
+          FailureClass.PROBE)  # fmt: skip
+    check(not rig.exists(RENDER_NODE), "there is a render node while the probe is deferred",
+          FailureClass.PROBE)  # fmt: skip
+    check(
+        rig.power_ons() == 0,
+        f"the GPU was powered on {rig.power_ons()} times before its heap was there",
+    )
+
+    rig.load_optee()
+    rig.wait_bound()
+    check(not rig.deferred(), "the GPU is bound and still listed as deferred", FailureClass.PROBE)
+    check(rig.power_ons() > 0, "the driver is bound but never powered the GPU on")
+    check_prot_sections_lent(rig)
+
+
+def check_prot_sections_lent(rig: Scenario) -> None:
+    """Every PROT section is mapped, whole, in memory that Linux lent to OP-TEE."""
+    lent = rig.lent()
+    check(lent, "Linux has lent OP-TEE no memory although panthor bound with a protected heap")
+    protected = [section for section in rig.sections() if section["prot"]]
+    check(protected, "the firmware image has no PROT section", FailureClass.INFRA)
+    for section in protected:
+        name = f"PROT section {section['va']:#x}"
+        check(section["mapped"], f"{name} is not mapped in the MCU's address space")
+        found = extents(section["extents"])
+        size = sum(extent.size for extent in found)
+        check(size == section["size"], f"{name} has {size} bytes mapped, not {section['size']}")
+        outside = [extent for extent in found if not extent.inside(lent)]
+        check(
+            not outside,
+            f"{name} lies at {', '.join(map(str, outside))}, outside the memory lent to OP-TEE "
+            f"({', '.join(map(str, lent))}): the driver did not take it from the heap",
+        )

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""What is under test and what it runs on: options in, artifacts out, built when asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from rig.artifacts.csffw import CsffwRecipe
+from rig.artifacts.firmware import FirmwareRecipe
+from rig.artifacts.kernel import ModulesRecipe
+from rig.artifacts.qemu import QemuRecipe
+from rig.artifacts.recipe import Builder
+from rig.artifacts.rootfs import RootfsRecipe
+from rig.artifacts.sources import SourceSpec
+from rig.artifacts.store import Store
+from rig.errors import FailureClass, RigError, usage
+from rig.kernel.contract import Contract, Detected, by_name, detect
+from rig.kernel.module import ModuleInfo, module_info
+from rig.kernel.repo import KernelRepo, Tree, require_kernel
+from rig.paths import REPO
+from rig.series.patches import load_series
+from rig.ui import Reporter
+
+LINUX = SourceSpec("linux-source-7.3", "7.3.", ("trixie-backports", "sid", "forky"), kind="binary")
+SERIES = REPO / "kernel_config" / "series"
+MUTANTS = REPO / "kernel_config" / "mutants"
+DEFAULT_SERIES = SERIES / "heap-name"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user chose; the defaults are the mission: Linux 7.3 with our heap-name series."""
+
+    kernel: Path | None = None
+    """The user's tree; None: Linux 7.3 from the distribution."""
+    series: tuple[Path, ...] | None = None
+    """Patches on top of it; None: heap-name on the default tree, nothing on the user's."""
+    mutant: str | None = None
+    """A deliberately broken driver: one more patch on top."""
+    contract: str | None = None
+    """Pins the contract: a tree that does not speak it fails instead of being skipped."""
+    gpu: str = "g610"
+    qemu_src: Path | None = None
+    tfa_src: Path | None = None
+    optee_src: Path | None = None
+    mcu_fw: Path | None = None
+    refresh: bool = False
+    """Ask apt for newer versions of what was fetched before."""
+
+    def patch_paths(self) -> tuple[Path, ...]:
+        """The series to apply, in order, the mutant last."""
+        series = self.series
+        if series is None:
+            series = (DEFAULT_SERIES,) if self.kernel is None else ()
+        return (*series, *([mutant_patch(self.mutant)] if self.mutant else []))
+
+
+def mutant_patch(name: str) -> Path:
+    """The patch of a mutant. Raises `RigError` (USAGE) that lists the names."""
+    path = MUTANTS / f"{name}.patch"
+    if not path.is_file():
+        names = ", ".join(sorted(p.stem for p in MUTANTS.glob("*.patch")))
+        raise usage(f"no mutant {name!r}", f"one of: {names}")
+    return path
+
+
+class TestBed:
+    """Everything a guest needs, for one set of options."""
+
+    __test__ = False  # the name is the field's; pytest must not collect it
+
+    def __init__(self, options: Options, ui: Reporter, store: Store | None = None) -> None:
+        self.options = options
+        self.ui = ui
+        if options.kernel is not None:
+            require_kernel(options.kernel)
+        self.builder = Builder(store or Store(), ui, refresh=options.refresh)
+
+    @cached_property
+    def repo(self) -> KernelRepo:
+        """Our git view of kernel trees."""
+        return KernelRepo(self.builder.store)
+
+    @cached_property
+    def tree(self) -> Tree:
+        """The patched state under test."""
+        kernel = self.options.kernel
+        if kernel is None:
+            source = self.builder.sources.tree(LINUX)
+            tree = self.repo.snapshot(source.path, f"Linux {source.version.split('-')[0]}")
+        else:
+            tree = self.repo.snapshot(kernel, str(kernel))
+        for path in self.options.patch_paths():
+            name = path.stem if path.suffix else path.name
+            tree = self.repo.apply(tree, load_series(path), name)[-1]
+        return tree
+
+    @cached_property
+    def _modules_recipe(self) -> ModulesRecipe:
+        return ModulesRecipe(self.repo, self.tree)
+
+    @cached_property
+    def image(self) -> Path:
+        """Folder with Image, vmlinux, System.map, .config."""
+        return self.builder.get(self._modules_recipe.image()).path
+
+    @cached_property
+    def modules(self) -> Path:
+        """Folder with panthor.ko and righeap.ko (unstripped) and `root/`, the guest's modules."""
+        return self.builder.get(self._modules_recipe).path
+
+    @cached_property
+    def panthor(self) -> ModuleInfo:
+        """What the built panthor.ko says of itself."""
+        return module_info(self.modules / "panthor.ko")
+
+    @cached_property
+    def contract(self) -> Detected:
+        """The contract that the built module speaks."""
+        return detect(self.panthor)
+
+    @cached_property
+    def pinned(self) -> Contract | None:
+        """The contract the user demands."""
+        return by_name(self.options.contract) if self.options.contract else None
+
+    def require_contract(self) -> None:
+        """Raise `RigError` (ASSERT) when the tree does not speak the pinned contract."""
+        if self.pinned is not None and self.pinned != self.contract.contract:
+            raise RigError(
+                FailureClass.ASSERT,
+                f"the tree under test speaks {self.contract.contract.name}, "
+                f"not {self.pinned.name}: {self.contract.why}",
+                hint="drop --contract to let the rig find out what the tree speaks",
+            )
+
+    @cached_property
+    def qemu(self) -> Path:
+        """Folder of the QEMU artifact; the binary is bin/qemu-system-aarch64."""
+        return self.builder.get(QemuRecipe(self.options.qemu_src)).path
+
+    @cached_property
+    def firmware(self) -> Path:
+        """Folder with flash.bin (TF-A, OP-TEE, BL33) and the ELF files."""
+        return self.builder.get(FirmwareRecipe(self.options.tfa_src, self.options.optee_src)).path
+
+    @cached_property
+    def rootfs(self) -> Path:
+        """The guest's userland as an uncompressed cpio."""
+        return self.builder.get(RootfsRecipe()).path / "rootfs.cpio"
+
+    @cached_property
+    def mcu_firmware(self) -> Path:
+        """The MCU's firmware image."""
+        return self.builder.get(CsffwRecipe(self.options.mcu_fw)).path / "mali_csffw.bin"
+
+    def build_all(self) -> None:
+        """Every artifact, the long builds first."""
+        for name in ("qemu", "image", "modules", "firmware", "rootfs", "mcu_firmware"):
+            getattr(self, name)

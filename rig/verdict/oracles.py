@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""What must be true behind every scenario, whatever it tested.
+
+A pass needs the guest's explicit token, a clean kernel log, a clean secure log
+and a device that saw no contract broken. Each is looked at from outside the
+driver; an oracle that cannot look raises instead of passing.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rig.deadlines import COMMAND_S, scaled
+from rig.errors import FailureClass
+from rig.guest.shell import GuestShell, sh
+from rig.session import Session
+from rig.verdict import klog, seclog
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """One reason why a scenario did not pass."""
+
+    failure: FailureClass
+    sentence: str
+
+
+def token(session: Session, shell: GuestShell) -> None:
+    """Have the guest write a nonce to its kernel log and wait until the console shows it.
+
+    It proves that the guest still runs commands, and that every kernel line up to
+    here has reached our log. Raises `RigError` (HANG, LOST, OOPS) otherwise.
+    """
+    nonce = f"rig-token-{secrets.token_hex(8)}"
+    sh(shell, f"echo {nonce} > /dev/kmsg", timeout=scaled(COMMAND_S), check=True)
+    session.vm.console.wait_for(nonce, scaled(COMMAND_S))
+
+
+def complaints(session: Session, expected: Sequence[klog.Expected]) -> list[Complaint]:
+    """What the logs and the device have against a pass; empty: nothing."""
+    return [*kernel(session, expected), *secure(session), *device(session)]
+
+
+def kernel(session: Session, expected: Sequence[klog.Expected]) -> list[Complaint]:
+    """Findings in the kernel's log, less the lines that the scenario provokes on purpose."""
+    found = klog.scan(session.vm.console_log(), expected)
+    return [Complaint(f.failure, f"kernel log: {f.title}") for f in found]
+
+
+def secure(session: Session) -> list[Complaint]:
+    """Panics and errors in OP-TEE's log."""
+    if session.config.flavour == "direct":
+        return []
+    log = seclog.parse(session.vm.secure_log())
+    if not log.complete:
+        return [Complaint(FailureClass.FIRMWARE, "the secure log does not show OP-TEE's start")]
+    return [Complaint(f.failure, f"secure log: {f.title}") for f in log.findings]
+
+
+def device(session: Session) -> list[Complaint]:
+    """Broken contracts that the device reported; the log and the counter must agree."""
+    violations = session.gpu.of_kind("violation")
+    counted = session.counter("violations")
+    if counted != len(violations):
+        sentence = f"the device counted {counted} violations but logged {len(violations)}"
+        return [Complaint(FailureClass.INFRA, sentence)]
+    return [
+        Complaint(FailureClass.MODEL_VIOLATION, f"GPU: {event['rule']}: {event['detail']}")
+        for event in violations
+    ]

@@ -22,7 +22,7 @@ from pexpect.exceptions import EOF, TIMEOUT
 
 from rig.errors import FailureClass, RigError, infra
 from rig.guest.serial import SerialStream, remaining
-from rig.guest.shell import ShellResult
+from rig.guest.shell import Health, ShellResult, no_health, why_lost
 
 PROMPT = b"rig# "
 READY = b"rig: ready"
@@ -45,7 +45,7 @@ class Console:
         self,
         socket_path: Path,
         *,
-        health: Callable[[], RigError | None] = lambda: None,
+        health: Health = no_health,
         on_kernel_line: Callable[[str], None] = lambda _l: None,
         log: Path | None = None,
     ) -> None:
@@ -144,13 +144,8 @@ class Console:
                 raise self._error(FailureClass.HANG, f"the guest did not {what} in time") from None
 
     def _lost(self, what: str) -> RigError:
-        """Why the console is gone: give whoever watches QEMU a moment to find out."""
-        grace = time.monotonic() + 1.0
-        while remaining(grace):
-            if (error := self._health()) is not None:
-                return error
-            time.sleep(0.01)
-        return self._error(FailureClass.LOST, f"the console went away before it could {what}")
+        message = f"the console went away before the guest could {what}"
+        return why_lost(self._health, self._error(FailureClass.LOST, message))
 
     def _error(self, failure: FailureClass, message: str) -> RigError:
         last = self.stream.last_lines(3)

@@ -8,7 +8,8 @@ against it can be driven over any of them, with the same result.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +17,32 @@ from rig.errors import FailureClass, RigError
 
 SIGNAL_BASE = 128
 """A command that a signal ended has status 128 + signal, as in a shell."""
+
+
+LOST_GRACE_S = 1.0
+_POLL_S = 0.01
+
+Health = Callable[[], RigError | None]
+"""What has become of the guest: the error that ended it, or None while it lives."""
+
+
+def why_lost(health: Health, otherwise: RigError) -> RigError:
+    """The reason behind a broken connection.
+
+    A channel often notices first that QEMU is gone: whoever watches the process
+    gets a moment to find out why.
+    """
+    grace = time.monotonic() + LOST_GRACE_S
+    while (error := health()) is None:
+        if time.monotonic() > grace:
+            return otherwise
+        time.sleep(_POLL_S)
+    return error
+
+
+def no_health() -> RigError | None:
+    """For a channel whose guest nobody watches."""
+    return None
 
 
 @dataclass(frozen=True)

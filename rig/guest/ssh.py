@@ -19,7 +19,7 @@ from rig.errors import FailureClass, RigError, infra
 from rig.guest.keys import KeyPair
 from rig.guest.paths import GuestPath
 from rig.guest.serial import remaining
-from rig.guest.shell import ShellResult
+from rig.guest.shell import Health, ShellResult, no_health, why_lost
 
 HOST = "127.0.0.1"
 USER = "root"
@@ -53,9 +53,7 @@ class SshTarget:
 class Ssh:
     """One connection, as a `GuestShell` with file transfer. A context manager."""
 
-    def __init__(
-        self, target: SshTarget, *, health: Callable[[], RigError | None] = lambda: None
-    ) -> None:
+    def __init__(self, target: SshTarget, *, health: Health = no_health) -> None:
         self._target = target
         self._health = health
         self._client = paramiko.SSHClient()
@@ -186,9 +184,7 @@ class Ssh:
             with self._client.open_sftp() as sftp:
                 work(sftp)
         except (paramiko.SSHException, OSError, EOFError) as exc:
-            if (error := self._health()) is not None:
-                raise error from exc
-            raise infra(f"could not {what} over SFTP: {exc}") from exc
+            raise self._lost(f"could not {what} over SFTP: {exc}", FailureClass.INFRA) from exc
 
     def _transport(self) -> paramiko.Transport:
         transport = self._client.get_transport()
@@ -196,8 +192,8 @@ class Ssh:
             raise EOFError("not connected")
         return transport
 
-    def _lost(self, message: str) -> RigError:
-        return self._health() or RigError(FailureClass.LOST, message)
+    def _lost(self, message: str, failure: FailureClass = FailureClass.LOST) -> RigError:
+        return why_lost(self._health, RigError(failure, message))
 
     def close(self) -> None:
         """Drop the connection. Needed before a snapshot."""

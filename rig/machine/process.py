@@ -13,6 +13,7 @@ Three things see to it, because a rig may be killed with SIGKILL:
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ from rig.errors import FailureClass, RigError, infra
 _GUARD = '[ "$PPID" = "$0" ] && exec "$@"'
 _JANITOR = 'read -r _; rm -rf -- "$@"'
 _SPAWN_TIMEOUT_S = 10.0
+# QEMU's own messages start with its name; sanitizers and assertions have their own ways.
+_COMPLAINT = re.compile(r"^\S*qemu\S*: (?!warning)|Assertion|ERROR:|Sanitizer|runtime error")
 
 
 class ChildProcess:
@@ -96,12 +99,13 @@ class ChildProcess:
         self._thread.join()
 
     def last_words(self) -> str:
-        """The last line that it printed itself, for an error message."""
+        """The line of its own output that says what is wrong, for an error message."""
         try:
             lines = self._log.read_text(errors="replace").strip().splitlines()
         except FileNotFoundError:
             lines = []
-        return lines[-1].strip() if lines else "it printed nothing"
+        told = [line for line in lines if _COMPLAINT.search(line)] or lines[-1:]
+        return told[0].strip() if told else "it printed nothing"
 
 
 class Janitor:
@@ -128,14 +132,10 @@ class Janitor:
             raise infra("the files of the run could not be removed in time") from exc
 
 
-def describe_exit(status: int, last_words: str) -> RigError:
+def describe_exit(status: int, last_words: str, log: Path) -> RigError:
     """The error for a QEMU that ended by itself. LOST: nothing was proved or disproved."""
-    if status < 0:
-        return RigError(
-            FailureClass.LOST,
-            f"QEMU was killed by signal {-status}: {last_words}",
-            hint="a crash of the device model? run it again under `rig gdb --qemu`",
-        )
-    if status > 0:
-        return RigError(FailureClass.LOST, f"QEMU exited with status {status}: {last_words}")
-    return RigError(FailureClass.LOST, "the guest powered off or rebooted, and QEMU ended")
+    if status == 0:
+        return RigError(FailureClass.LOST, "the guest powered off or rebooted, and QEMU ended")
+    how = f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
+    hint = "a crash of the device model? `rig gdb --qemu` runs it under gdb" if status < 0 else ""
+    return RigError(FailureClass.LOST, f"QEMU {how}: {last_words}", hint=hint, log=log)

@@ -149,13 +149,13 @@ class Qmp:
                 if not self._arrived.wait(deadline - time.monotonic()):
                     raise infra(f"QEMU sent no {name} event within {timeout:g} s")
 
-    def quit(self, timeout: float) -> None:
-        """Ask QEMU to end. That it is gone already, or does not answer, is no error here:
-        the caller watches the process."""
+    def quit(self, timeout: float) -> bool:
+        """Ask QEMU to end; whether it took the order. Refusal is no error: it may be gone."""
         try:
             self.execute_with("quit", {}, timeout)
-        except RigError:
-            return
+        except RigError as error:
+            return error.failure is FailureClass.LOST  # it went before it could answer
+        return True
 
     def close(self) -> None:
         """Drop the connection and end the thread. Safe at any stage, more than once."""

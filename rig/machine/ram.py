@@ -7,10 +7,29 @@ read here is what the memory holds.
 
 from __future__ import annotations
 
+import fcntl
 import mmap
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rig.errors import usage
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the RAM file for one guest: two on the same file corrupt each other silently."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as exc:
+        raise usage(
+            f"another guest uses the RAM file {path}", "give each run a folder of its own"
+        ) from exc
+    finally:
+        os.close(handle)
 
 
 class GuestRam:

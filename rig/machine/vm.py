@@ -21,10 +21,11 @@ from rig.guest.console import Console
 from rig.machine.launch import RAM_BASE, LaunchSpec
 from rig.machine.process import ChildProcess, Janitor, describe_exit
 from rig.machine.qmp import Qmp
-from rig.machine.ram import GuestRam
+from rig.machine.ram import GuestRam, exclusive
 
+QEMU_LOG = "qemu.log"
 START_TIMEOUT_S = 20.0
-QUIT_TIMEOUT_S = 3.0
+QUIT_TIMEOUT_S = 2.0
 TERMINATE_TIMEOUT_S = 2.0
 PANIC_GRACE_S = 1.0
 """A panicking kernel prints its trace after the line that says so."""
@@ -63,7 +64,8 @@ class Watch:
                 FailureClass.OOPS, f"the kernel panicked: {panic[1]}", log=self._spec.console_log
             )
         if status is not None:
-            return describe_exit(status, self._process.last_words())
+            words = self._process.last_words()
+            return describe_exit(status, words, self._spec.run_dir / QEMU_LOG)
         return None
 
 
@@ -101,7 +103,7 @@ class Vm:
     @property
     def qemu_log(self) -> Path:
         """What QEMU itself printed."""
-        return self.spec.run_dir / "qemu.log"
+        return self.spec.run_dir / QEMU_LOG
 
     @property
     def agent_socket(self) -> Path:
@@ -122,6 +124,8 @@ class Vm:
         deadline = time.monotonic() + self._start_timeout
         self._check_files()
         self.spec.run_dir.mkdir(parents=True, exist_ok=True)
+        if self._wanted.ram_shared:
+            self._stack.enter_context(exclusive(self._wanted.ram_file))
         sockets = Path(tempfile.mkdtemp(prefix="rig-", dir=_short_folder()))
         self._stack.callback(shutil.rmtree, sockets, ignore_errors=True)
         self.spec = replace(self._wanted, socket_dir=sockets, paused=True)
@@ -236,8 +240,7 @@ class Vm:
         return int(match[1])
 
     def _quit(self) -> None:
-        if self._process.status is None:
-            self.qmp.quit(QUIT_TIMEOUT_S)
+        if self._process.status is None and self.qmp.quit(QUIT_TIMEOUT_S):
             self._process.wait(QUIT_TIMEOUT_S)
 
     def close(self) -> None:

@@ -180,10 +180,10 @@ static void log_entry(MaliGpu *g, unsigned csg, uint32_t streams, const bool *re
     mali_ev_u64(&e, "streams", streams);
     mali_ev_u64(&e, "suspend_va", c->suspend_va);
     mali_ev_u64(&e, "suspend_mapped_size", mapped_size(g, c->suspend_va));
-    mali_ev_extents(&e, "suspend_pa", 0, c->suspend_va, g->cfg.suspend_size);
+    mali_ev_extents(&e, "suspend_pa", 0, c->suspend_va, g->s.iface.suspend_size);
     mali_ev_u64(&e, "protm_suspend_va", c->protm_suspend_va);
     mali_ev_u64(&e, "protm_mapped_size", mapped_size(g, c->protm_suspend_va));
-    mali_ev_extents(&e, "protm_suspend_pa", 0, c->protm_suspend_va, g->cfg.protm_suspend_size);
+    mali_ev_extents(&e, "protm_suspend_pa", 0, c->protm_suspend_va, g->s.iface.protm_suspend_size);
     if (restored) {
         mali_ev_bool(&e, "restored", *restored);
         mali_ev_u64(&e, "crc32", crc);
@@ -231,7 +231,7 @@ static void csg_suspend(MaliGpu *g, unsigned csg)
 
     if (!saved) {
         mali_violation(g, "suspend-buffer", "csg %u: 0x%x bytes at 0x%llx cannot be written", csg,
-                       g->cfg.suspend_size, (unsigned long long)g->s.csg[csg].suspend_va);
+                       g->s.iface.suspend_size, (unsigned long long)g->s.csg[csg].suspend_va);
     }
     leave_slot(g, csg);
     mali_ev_begin(&e, g, "csg-suspend");

@@ -212,13 +212,13 @@ bool mali_csg_save(MaliGpu *g, unsigned csg, MaliBlob *info)
     h.crc = crc32_add(0, blob + 16, h.size - 16);
     cur.p = blob;
     visit_header(&cur, &h);
-    if (h.size > g->cfg.suspend_size || !mali_mcu_write(g, c->suspend_va, blob, h.size)) {
+    if (h.size > g->s.iface.suspend_size || !mali_mcu_write(g, c->suspend_va, blob, h.size)) {
         return false;
     }
     info->streams = h.streams;
-    info->bytes = g->cfg.suspend_size;
+    info->bytes = g->s.iface.suspend_size;
     info->crc = crc32_add(0, blob, h.size);
-    return write_zeros(g, c->suspend_va + h.size, g->cfg.suspend_size - h.size, &info->crc);
+    return write_zeros(g, c->suspend_va + h.size, g->s.iface.suspend_size - h.size, &info->crc);
 }
 
 /* ---- restore ---- */
@@ -232,8 +232,8 @@ static bool read_buffer(MaliGpu *g, uint64_t va, uint8_t *blob, uint32_t len, ui
         return false;
     }
     *crc = crc32_add(0, blob, len);
-    for (uint32_t done = len; done < g->cfg.suspend_size;) {
-        uint32_t left = g->cfg.suspend_size - done, n = left < CHUNK ? left : CHUNK;
+    for (uint32_t done = len; done < g->s.iface.suspend_size;) {
+        uint32_t left = g->s.iface.suspend_size - done, n = left < CHUNK ? left : CHUNK;
 
         if (!mali_mcu_read(g, va + done, rest, n)) {
             return false;
@@ -264,7 +264,7 @@ static bool header_valid(const MaliGpu *g, const Header *h, const uint8_t *blob,
 
 bool mali_csg_restore(MaliGpu *g, unsigned csg, MaliBlob *info)
 {
-    uint32_t have = g->cfg.suspend_size < BLOB_MAX ? g->cfg.suspend_size : BLOB_MAX;
+    uint32_t have = g->s.iface.suspend_size < BLOB_MAX ? g->s.iface.suspend_size : BLOB_MAX;
     MaliCsg *c = &g->s.csg[csg];
     uint8_t blob[BLOB_MAX];
     MaliCs cs[MALI_NUM_CS];
@@ -274,7 +274,7 @@ bool mali_csg_restore(MaliGpu *g, unsigned csg, MaliBlob *info)
     if (have < HEADER_SIZE || !read_buffer(g, c->suspend_va, blob, have, &info->crc)) {
         return false;
     }
-    info->bytes = g->cfg.suspend_size;
+    info->bytes = g->s.iface.suspend_size;
     visit_header(&cur, &h);
     if (!header_valid(g, &h, blob, have)) {
         return false;

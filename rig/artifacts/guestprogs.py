@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""Our own programs in the guest: static arm64 binaries from guest/."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from rig.artifacts.recipe import Builder, Job, Recipe, tool_version
+from rig.artifacts.sources import files_digest
+from rig.paths import REPO
+
+CROSS = "aarch64-linux-gnu-"
+CFLAGS = ("-std=c11", "-O2", "-static", "-Wall", "-Wextra", "-Werror")
+GUEST = REPO / "guest"
+
+PROGRAMS: Mapping[str, tuple[str, ...]] = {
+    "init": ("init/init.c",),
+    "rig-agent": (
+        "agent/main.c",
+        "agent/ops.c",
+        "agent/proc.c",
+        "agent/file.c",
+        "agent/frame.c",
+        "agent/buf.c",
+        "agent/transport.c",
+    ),
+}
+"""Program: its sources below guest/."""
+
+
+def source_paths() -> list[Path]:
+    """Every C source and header that a program may use."""
+    folders = ("init", "agent", "clients", "include")
+    return sorted(path for name in folders for path in (GUEST / name).glob("*.[ch]"))
+
+
+class GuestProgramsRecipe(Recipe):
+    """One stripped static binary a program, in the artifact's folder."""
+
+    name: ClassVar[str] = "guestprogs"
+    version: ClassVar[int] = 1
+
+    def inputs(self, builder: Builder) -> Mapping[str, str]:
+        """The sources, the compiler, the flags."""
+        return {
+            "sources": files_digest(source_paths()),
+            "gcc": tool_version(f"{CROSS}gcc", "--version"),
+            "flags": " ".join(CFLAGS),
+        }
+
+    def build(self, job: Job) -> None:
+        """Compile and strip each program."""
+        for name, sources in PROGRAMS.items():
+            job.run(
+                [
+                    f"{CROSS}gcc", *CFLAGS, "-s", "-I", GUEST / "include",
+                    "-o", job.out / name, *(GUEST / source for source in sources),
+                ],
+                what=name,
+            )  # fmt: skip

@@ -127,13 +127,14 @@ static bool sync_over(MaliGpu *g, const MaliCsg *c, const MaliCs *s)
 {
     uint64_t value = 0, fault_va;
     uint32_t fault;
+    MaliXlate r = mali_va_read(g, c->as, MALI_MASTER_NORMAL, s->wait_va, &value, s->wait_64 ? 8 : 4,
+                               &fault, &fault_va);
 
-    /* An object that cannot be read any more faults when the instruction runs again. */
-    if (mali_va_read(g, c->as, MALI_MASTER_NORMAL, s->wait_va, &value, s->wait_64 ? 8 : 4,
-                     &fault, &fault_va) != MALI_XL_OK) {
-        return true;
+    if (r == MALI_XL_OK) {
+        return mali_cs_sync_met(value, s->wait_ref, s->wait_cond);
     }
-    return mali_cs_sync_met(value, s->wait_ref, s->wait_cond);
+    /* Locked: later. An object that cannot be read any more faults when the instruction runs again. */
+    return r != MALI_XL_LOCKED;
 }
 
 static bool wait_over(MaliGpu *g, unsigned csg, unsigned cs)

@@ -302,7 +302,8 @@ static void status_update(MaliGpu *g, unsigned csg)
     }
 }
 
-static void requests(MaliGpu *g, unsigned csg)
+/* The bits of CSG_ACK that have changed. */
+static uint32_t requests(MaliGpu *g, unsigned csg)
 {
     const MaliCsgIface *f = iface(g, csg);
     uint32_t req = mali_mcu_r32(g, f->in + CSG_IN_REQ);
@@ -318,16 +319,13 @@ static void requests(MaliGpu *g, unsigned csg)
     if ((req ^ ack) & CSG_STATUS_UPDATE) {
         status_update(g, csg);
     }
-    if (done == ack) {
-        return;     /* a ring for nothing raises nothing (pitfall 3) */
+    if (done != ack) {
+        if (!g->s.csg[csg].resident) {
+            mali_mcu_w32(g, f->out + CSG_OUT_STATUS_STATE, 0);
+        }
+        mali_mcu_w32(g, f->out + CSG_OUT_ACK, done);
     }
-    if (!g->s.csg[csg].resident) {
-        mali_mcu_w32(g, f->out + CSG_OUT_STATUS_STATE, 0);
-    }
-    mali_mcu_w32(g, f->out + CSG_OUT_ACK, done);
-    if ((done ^ ack) & mali_mcu_r32(g, f->in + CSG_IN_ACK_IRQ_MASK)) {
-        mali_irq_raise(g, MALI_IRQ_JOB, JOB_INT_CSG(csg));
-    }
+    return done ^ ack;
 }
 
 /* ---- doorbells ---- */
@@ -367,13 +365,22 @@ static void cs_doorbells(MaliGpu *g, unsigned csg)
 
 void mali_csg_process(MaliGpu *g, unsigned csg)
 {
+    uint32_t changed = 0;
+
     if (csg >= num_csg(g)) {
         return;
     }
+    /* All words first, then the interrupt: of the requests, then of what came of them. */
+    g->hold_events = true;
     if (!mali_fault(g, MALI_FAULT_CSG_ACK_NEVER)) {
-        requests(g, csg);
+        changed = requests(g, csg);
     }
     cs_doorbells(g, csg);
+    g->hold_events = false;
+    /* A ring for nothing raises nothing (pitfall 3). */
+    if (changed & mali_mcu_r32(g, iface(g, csg)->in + CSG_IN_ACK_IRQ_MASK)) {
+        mali_irq_raise(g, MALI_IRQ_JOB, JOB_INT_CSG(csg));
+    }
     mali_engine_poll(g);
     mali_csg_idle_update(g, csg);
     if (g->s.csg[csg].resident) {

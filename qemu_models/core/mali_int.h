@@ -147,6 +147,7 @@ struct MaliGpu {
     uint64_t timer_set;           /* last deadline given to the embedder */
     /* Derived, valid within one slice only: page of the last instruction fetch. */
     struct { uint64_t va, pa; unsigned as; bool valid; } fetch;
+    bool hold_events;             /* events only get pending: a request is being worked on */
     bool sync_dirty;              /* a sync object or progress counter changed in this slice */
     const struct MaliOp *op[256]; /* opcode table of this GPU's architecture */
     MaliState s;

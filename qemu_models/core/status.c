@@ -76,7 +76,7 @@ static void cs_flush_events(MaliGpu *g, unsigned csg, unsigned cs)
     MaliCs *s = &g->s.csg[csg].cs[cs];
     uint32_t req, ack, now, irq_req, irq_ack;
 
-    if (!s->pending) {
+    if (!s->pending || g->hold_events) {
         return;
     }
     req = mali_mcu_r32(g, f->cs_in[cs] + CS_IN_REQ);
@@ -104,7 +104,7 @@ static void csg_flush_events(MaliGpu *g, unsigned csg)
     MaliCsg *c = &g->s.csg[csg];
     uint32_t req, ack, now;
 
-    if (!c->pending) {
+    if (!c->pending || g->hold_events) {
         return;
     }
     req = mali_mcu_r32(g, f->in + CSG_IN_REQ);

@@ -78,3 +78,28 @@ def usage(message: str, hint: str = "") -> RigError:
 def infra(message: str, hint: str = "", log: Path | None = None) -> RigError:
     """The rig's own machine or tools failed."""
     return RigError(FailureClass.INFRA, message, hint=hint, log=log)
+
+
+def exit_code_page() -> str:
+    """docs/exit-codes.md."""
+    rows = [f"| {kind.exit_code} | {kind.label} | {kind.meaning} |" for kind in FailureClass]
+    return "\n".join(
+        [
+            "<!-- SPDX-License-Identifier: MIT -->",
+            "<!-- made by `python -m rig.errors`; do not edit -->",
+            "# Exit codes and failure classes",
+            "",
+            "1 is a verdict on the code under test. 125 tells `git bisect run` to skip the commit.",
+            "128 and above stop it: the rig itself failed, and no commit is to blame.",
+            "",
+            "| code | class | meaning |",
+            "|---|---|---|",
+            "| 0 | PASS | every scenario that was judged passed, and at least one was |",
+            *rows,
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    print(exit_code_page(), end="")

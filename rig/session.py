@@ -11,12 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
-from rig.artifacts.rootfs import HostKey, firmware_segment, modules_segment, run_segment
+from rig.artifacts.rootfs import firmware_segment, modules_segment, run_segment
 from rig.deadlines import BOOT_S, scaled
 from rig.gpu.events import EventLog
 from rig.guest.agent import Agent
+from rig.guest.keys import KeyPair
 from rig.guest.shell import AgentShell
-from rig.guest.ssh import Ssh, UserKey
+from rig.guest.ssh import Ssh, SshTarget
 from rig.machine.launch import Flavour, GpuSpec, LaunchSpec
 from rig.machine.vm import Vm
 from rig.testbed import TestBed
@@ -69,8 +70,7 @@ class Session:
     def _boot(self) -> None:
         started = time.monotonic()
         self.run_dir.mkdir(parents=True, exist_ok=True)
-        self.user_key = UserKey.create(self.run_dir)
-        self.host_key = HostKey.create()
+        self.user_key, self.host_key = KeyPair.generate(), KeyPair.generate()
         spec = self._spec()
         self.timings["prepare"] = time.monotonic() - started
         started = time.monotonic()
@@ -80,7 +80,8 @@ class Session:
 
     def _spec(self) -> LaunchSpec:
         config = self.config
-        faults = {f"fault-{name}": value for name, value in config.faults.items()}
+        plan = {**config.faults, **dict(self.bed.options.faults)}
+        faults = {f"fault-{name}": value for name, value in plan.items()}
         return LaunchSpec(
             qemu=self.bed.qemu / "bin" / "qemu-system-aarch64",
             flavour=config.flavour,
@@ -102,7 +103,7 @@ class Session:
             initrd.write(self.bed.rootfs.read_bytes())
             initrd.write(modules_segment(self.bed.modules / "root"))
             initrd.write(firmware_segment(MCU_FIRMWARE, firmware))
-            initrd.write(run_segment(self.host_key, self.user_key.public_line))
+            initrd.write(run_segment(self.host_key.private, self.user_key.public))
         self._stack.callback(path.unlink, missing_ok=True)  # 14 MB a run; the parts are kept
         return path
 
@@ -120,9 +121,14 @@ class Session:
         return AgentShell(self.agent)
 
     @cached_property
+    def ssh_target(self) -> SshTarget:
+        """Where and with which keys the guest's sshd is reached."""
+        return SshTarget(self.vm.ssh_port, self.user_key, self.host_key.public, self.run_dir)
+
+    @cached_property
     def ssh(self) -> Ssh:
         """The guest by ssh."""
-        ssh = Ssh(self.vm.ssh_port, self.user_key, self.host_key.public, health=self.vm.health)
+        ssh = Ssh(self.ssh_target, health=self.vm.health)
         self._stack.callback(ssh.close)
         ssh.connect(scaled(BOOT_S))
         return ssh

@@ -46,6 +46,8 @@ class Options:
     tfa_src: Path | None = None
     optee_src: Path | None = None
     mcu_fw: Path | None = None
+    faults: tuple[tuple[str, int], ...] = ()
+    """Fault plan of the device at start: (name, argument)."""
     refresh: bool = False
     """Ask apt for newer versions of what was fetched before."""
 
@@ -144,7 +146,7 @@ class TestBed:
     @cached_property
     def firmware(self) -> Path:
         """Folder with flash.bin (TF-A, OP-TEE, BL33) and the ELF files."""
-        return self.builder.get(FirmwareRecipe(self.options.tfa_src, self.options.optee_src)).path
+        return self.builder.get(FirmwareRecipe(tfa=self.options.tfa_src, optee=self.options.optee_src)).path
 
     @cached_property
     def rootfs(self) -> Path:

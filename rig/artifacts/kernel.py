@@ -16,13 +16,14 @@ from typing import ClassVar
 
 from rig.artifacts.recipe import Builder, Job, Recipe, clean_path, tool_version
 from rig.artifacts.sources import files_digest
-from rig.errors import FailureClass, RigError
+from rig.errors import FailureClass
 from rig.kernel.kconfig import FRAGMENTS, Fragments, check_config
 from rig.kernel.repo import PANTHOR, KernelRepo, Tree
 from rig.paths import REPO
 
 CROSS = "aarch64-linux-gnu-"
 HELPER = REPO / "guest" / "modules" / "righeap"
+MODULES_STEPS = 40
 IMAGE_STEPS = 3300  # lines kbuild prints for a whole build: only for the progress bar
 _REPRODUCIBLE = {
     "ARCH": "arm64",
@@ -136,7 +137,7 @@ class ModulesRecipe(Recipe):
     flavour: Flavour = RIG
 
     name: ClassVar[str] = "modules"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     failure: ClassVar[FailureClass] = FailureClass.BUILD
 
     def image(self) -> ImageRecipe:
@@ -152,16 +153,16 @@ class ModulesRecipe(Recipe):
         }
 
     def build(self, job: Job) -> None:
-        """Only panthor's folder when the output folder already is the Image's; else all."""
+        """Only what changed when the output folder already is the Image's; else all."""
         image = job.builder.get(self.image())
         with job.builder.store.lock("linux-worktree"):
             kernel = _KernelBuild(job, self.repo, self.tree, self.flavour)
             if not kernel.holds(image.key):
                 kernel.image(image.key)
-            panthor = self._external(kernel, PANTHOR, "panthor")
-            helper = job.work / "righeap"
-            _copy_changed(HELPER, helper)
-            righeap = self._external(kernel, str(helper), "righeap")
+            # as part of the tree: an external build would miss "intree" and taint the kernel
+            kernel.make("modules", what="building panthor.ko", steps=MODULES_STEPS)
+            panthor = kernel.objdir / PANTHOR / "panthor.ko"
+            righeap = _build_helper(kernel)
         shutil.copytree(image.path / "modules", job.out / "root", symlinks=True)
         (folder,) = (job.out / "root" / "lib" / "modules").iterdir()
         for built, place in ((panthor, f"kernel/{PANTHOR}"), (righeap, "rig")):
@@ -171,17 +172,13 @@ class ModulesRecipe(Recipe):
             job.run([f"{CROSS}strip", "--strip-debug", "-o", target, built], what="strip")
         job.run(["depmod", "-b", job.out / "root", folder.name], what="depmod")
 
-    def _external(self, kernel: _KernelBuild, source: str, name: str) -> Path:
-        """One folder built as an external module: seconds instead of a pass over the tree."""
-        output = kernel.job.work / f"{name}-{kernel.flavour.name}"
-        output.mkdir(parents=True, exist_ok=True)
-        config = "CONFIG_DRM_PANTHOR=m" if name == "panthor" else ""
-        argv = [f"M={source}", f"MO={output}", "modules", *filter(None, [config])]
-        kernel.make(*argv, what=f"building {name}.ko", steps=40)
-        ko = output / f"{name}.ko"
-        if not ko.exists():
-            raise RigError(FailureClass.BUILD, f"the build made no {name}.ko", log=kernel.job.log)
-        return ko
+
+def _build_helper(kernel: _KernelBuild) -> Path:
+    """Our helper module, outside the tree, against the kernel that is in the output folder."""
+    folder = kernel.job.work / f"righeap-{kernel.flavour.name}"
+    _copy_changed(HELPER, folder)
+    kernel.make(f"M={folder}", f"MO={folder}", "modules", what="building righeap.ko")
+    return folder / "righeap.ko"
 
 
 def _helper_sources() -> list[Path]:

@@ -23,6 +23,8 @@ _OPTIONS = (
     click.option("--mutant", metavar="NAME", help="Break the driver: kernel_config/mutants/NAME."),
     click.option("--contract", metavar="NAME", help="Fail unless the tree speaks this contract."),
     click.option("--gpu", default="g610", show_default=True, help="Row of the GPU table."),
+    click.option("--fault", "faults", multiple=True, metavar="NAME=N",
+                 help="Break the device: a row of its fault plan."),
     click.option("--qemu-src", type=_PATH, metavar="TREE", help="QEMU source instead of apt's."),
     click.option("--tfa-src", type=_PATH, metavar="TREE", help="TF-A source instead of apt's."),
     click.option("--optee-src", type=_PATH, metavar="TREE", help="OP-TEE source instead of apt's."),
@@ -43,6 +45,14 @@ def to_options(arguments: dict[str, Any]) -> Options:
     values = dict(arguments)
     series: tuple[Path, ...] = values.pop("series")
     none = values.pop("no_series")
+    faults = tuple(_fault(text) for text in values.pop("faults"))
     if none and series:
         raise click.UsageError("--series and --no-series exclude each other")
-    return Options(series=series if series or none else None, **values)
+    return Options(series=series if series or none else None, faults=faults, **values)
+
+
+def _fault(text: str) -> tuple[str, int]:
+    name, equals, number = text.partition("=")
+    if not equals or not number.isdecimal():
+        raise click.UsageError(f"--fault {text!r}: give NAME=NUMBER")
+    return name, int(number)

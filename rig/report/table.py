@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from rig.teeth import Bite
 from rig.verdict.verdict import Outcome, Verdict
 
 _STYLE = {
@@ -62,3 +63,13 @@ def _label(verdict: Verdict) -> str:
 
 def _seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.1f}"
+
+
+def print_bites(console: Console, bites: Sequence[Bite]) -> None:
+    """Mutant by mutant: what each scenario said, and whether it had to."""
+    for bite in bites:
+        mark = "[green]ok[/]" if bite.good else "[bold red]WRONG[/]"
+        said = _label(bite.verdict)
+        console.print(f"{mark} {bite.mutant.name:22} {bite.verdict.scenario:34} {said}")
+        if bite.verdict.sentence:
+            console.print(f"     {bite.verdict.sentence}", markup=False, soft_wrap=True)

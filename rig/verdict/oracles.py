@@ -9,14 +9,18 @@ driver; an oracle that cannot look raises instead of passing.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rig.deadlines import COMMAND_S, scaled
-from rig.errors import FailureClass
+from rig.errors import FailureClass, RigError
 from rig.guest.shell import GuestShell, sh
 from rig.session import Session
 from rig.verdict import klog, seclog
+
+
+POLL_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,16 @@ def token(session: Session, shell: GuestShell) -> None:
     """
     nonce = f"rig-token-{secrets.token_hex(8)}"
     sh(shell, f"echo {nonce} > /dev/kmsg", timeout=scaled(COMMAND_S), check=True)
-    session.vm.console.wait_for(nonce, scaled(COMMAND_S))
+    deadline = time.monotonic() + scaled(COMMAND_S)
+    while nonce not in session.vm.console_log():
+        session.vm.check()
+        if time.monotonic() > deadline:
+            raise RigError(
+                FailureClass.HANG,
+                "the kernel log stopped: the token never reached the console",
+                log=session.vm.spec.console_log,
+            )
+        time.sleep(POLL_S)
 
 
 def complaints(session: Session, expected: Sequence[klog.Expected]) -> list[Complaint]:

@@ -20,8 +20,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rig.scenarios", "rig.catalogue"),
     ("rig.pytest_plugin",),
     ("rig.runner",),
+    ("rig.teeth", "rig.series"),
     ("rig.report",),
-    ("rig.series", "rig.teeth"),
     ("rig.cli",),
 )
 

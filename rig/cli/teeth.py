@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""`rig teeth`."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+
+from rig import catalogue, doctor, teeth
+from rig.artifacts.store import Store
+from rig.report.table import print_bites
+from rig.runner import new_run_dir
+from rig.testbed import Options
+from rig.ui import Reporter
+
+
+@click.command("teeth")
+@click.argument("mutants", nargs=-1, metavar="[MUTANT]...")
+@click.option("--list", "list_only", is_flag=True, help="List the mutants and stop.")
+def command(mutants: tuple[str, ...], list_only: bool) -> int:
+    """Run scenarios on deliberately broken drivers and devices.
+
+    Every scenario that a mutant's row names as its killer must FAIL on it, every
+    survivor must PASS, and every scenario of the catalogue must have a killer.
+    """
+    table = teeth.load()
+    chosen = teeth.choose(mutants, table)
+    if list_only:
+        for mutant in chosen:
+            click.echo(f"{mutant.name:24} {mutant.finding}")
+        return 0
+    entries = catalogue.entries()
+    doctor.ensure(Reporter())
+    out = Console(highlight=False)
+    run_dir = new_run_dir(Store(), "teeth")
+    bites = []
+    for mutant in chosen:
+        found = teeth.bite(mutant, Options(), entries, run_dir)
+        print_bites(out, found)
+        bites += found
+    unproved = [] if mutants else teeth.toothless(table, entries)
+    for name in unproved:
+        out.print(f"{name}: no mutant makes it fail", style="bold red")
+    wrong = [one for one in bites if not one.good]
+    out.print(f"{len(bites) - len(wrong)} passed, {len(wrong) + len(unproved)} failed")
+    return 1 if wrong or unproved or not bites else 0

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""Broken drivers and devices on purpose: each must turn its scenarios red, and only those.
+
+A mutant row names its finding, the scenarios that must FAIL on it (killers) and
+scenarios that must still PASS (survivors). Both sides are checked; a rig failure
+or a mutant that does not build is neither.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rig.catalogue import Entry, select
+from rig.errors import usage
+from rig.runner import RunResult, run
+from rig.testbed import MUTANTS, Options, TestBed
+from rig.ui import Reporter
+from rig.verdict.verdict import Outcome, Verdict
+
+TABLE = MUTANTS / "mutants.toml"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One row of kernel_config/mutants/mutants.toml."""
+
+    name: str
+    base: str
+    """Contract it is a mutation of."""
+    finding: str
+    """The defect, in one sentence."""
+    killers: tuple[str, ...]
+    survivors: tuple[str, ...]
+    faults: tuple[tuple[str, int], ...] = ()
+    """A broken device instead of a broken driver: rows of the fault plan."""
+
+    def options(self, base: Options) -> Options:
+        """What is under test when this mutant is."""
+        if self.faults:
+            return replace(base, faults=self.faults)
+        return replace(base, mutant=self.name)
+
+
+@dataclass(frozen=True)
+class Bite:
+    """One mutant on one scenario, and whether that is what its row says."""
+
+    mutant: Mutant
+    wanted: Outcome
+    verdict: Verdict
+
+    @property
+    def good(self) -> bool:
+        """Whether a killer failed, or a survivor passed."""
+        return self.verdict.outcome is self.wanted
+
+
+def load(table: Path = TABLE) -> list[Mutant]:
+    """The rows of the table."""
+    rows = tomllib.loads(table.read_text())["mutant"]
+    return [
+        Mutant(
+            row["name"],
+            row["base"],
+            row["finding"],
+            tuple(row["killers"]),
+            tuple(row["survivors"]),
+            tuple(row.get("faults", {}).items()),
+        )
+        for row in rows
+    ]
+
+
+def choose(names: Sequence[str], mutants: Sequence[Mutant]) -> list[Mutant]:
+    """The mutants of these names, or all. Raises `RigError` (USAGE) for an unknown one."""
+    known = {mutant.name: mutant for mutant in mutants}
+    for name in names:
+        if name not in known:
+            raise usage(f"no mutant {name!r}", f"one of: {', '.join(known)}")
+    return [known[name] for name in names] if names else list(mutants)
+
+
+def bite(mutant: Mutant, base: Options, catalogue: Sequence[Entry], run_dir: Path) -> list[Bite]:
+    """Run one mutant's killers and survivors."""
+    wanted = dict.fromkeys(mutant.survivors, Outcome.PASS)
+    wanted.update(dict.fromkeys(mutant.killers, Outcome.FAIL))
+    if not wanted:
+        return []
+    folder = run_dir / mutant.name
+    folder.mkdir()
+    bed = TestBed(mutant.options(base), Reporter())
+    result: RunResult = run(bed, select(list(wanted), catalogue), folder)
+    return [Bite(mutant, wanted[verdict.scenario], verdict) for verdict in result.verdicts]
+
+
+def toothless(mutants: Sequence[Mutant], catalogue: Sequence[Entry]) -> list[str]:
+    """Scenarios that no mutant of the table kills: checks that have not been seen to fail."""
+    killed = {name for mutant in mutants for name in mutant.killers}
+    return [entry.id for entry in catalogue if entry.id not in killed]

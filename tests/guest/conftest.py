@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""Runs `rig` as a user would, once a set of arguments, and keeps what it said."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Rig = Callable[..., "Ran"]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One finished `rig` command."""
+
+    code: int
+    output: str
+    verdicts: dict[str, dict[str, Any]]
+    """Scenario id → its row of the JSON file; empty when there was no run."""
+
+
+@pytest.fixture(scope="session")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Rig:
+    """Call `rig run` with arguments; the same arguments run only once a session."""
+    done: dict[tuple[str, ...], Ran] = {}
+
+    def call(*arguments: str) -> Ran:
+        if arguments not in done:
+            json_file = tmp_path_factory.mktemp("rig") / "verdicts.json"
+            done[arguments] = _call([*arguments, "--json", str(json_file)], json_file)
+        return done[arguments]
+
+    return call
+
+
+def _call(arguments: list[str], json_file: Path) -> Ran:
+    argv = [sys.executable, "-m", "rig.cli.main", "run", *arguments]
+    ended = subprocess.run(argv, capture_output=True, text=True, check=False)
+    output = ended.stdout + ended.stderr
+    print(output)  # pytest shows it when a test fails
+    rows = json.loads(json_file.read_text())["verdicts"] if json_file.exists() else []
+    return Ran(ended.returncode, output, {row["scenario"]: row for row in rows})

@@ -134,7 +134,7 @@ def test_events_are_ordered_json_lines(gpu: QTest) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_garbage_does_no_harm(gpu: QTest, seed: int) -> None:
     """Random writes everywhere; half of them to registers that exist, small values favoured."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     known = [0x20, 0x30, 0x1A0, 0x1E0, 0x700, 0x1000, 0x2000, *range(0x2400, 0x2600, 4), 0x80000]
     for _ in range(3000):
         offset = chance.choice(known) if chance.random() < 0.5 else chance.randrange(0, 0x200000, 4)

@@ -88,7 +88,6 @@ void mali_fdt_add(void *fdt, const MaliFdtConfig *cfg, hwaddr base, unsigned spi
     if (cfg->supplies) {
         add_supplies(fdt, gpu);
     }
-    if (cfg->coherent) {
-        qemu_fdt_setprop(fdt, gpu, "dma-coherent", NULL, 0);
-    }
+    /* virt's root node says dma-coherent, and Linux inherits that: contradict it. */
+    qemu_fdt_setprop(fdt, gpu, cfg->coherent ? "dma-coherent" : "dma-noncoherent", NULL, 0);
 }

@@ -24,7 +24,7 @@ typedef struct MaliFdtConfig {
     bool clock;     /* "dt-clock" */
     bool opp;       /* "dt-opp" */
     bool supplies;  /* "dt-supplies" */
-    bool coherent;  /* "coherent": dma-coherent, together with the register bit */
+    bool coherent;  /* "coherent": dma-(non)coherent, together with the register bit */
 } MaliFdtConfig;
 
 void mali_fdt_add(void *fdt, const MaliFdtConfig *cfg, hwaddr base, unsigned spi);

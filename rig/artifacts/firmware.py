@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from rig.artifacts.patches import digest, patched_copy
+from rig.artifacts.patches import digest, patched_copy, synced_copy
 from rig.artifacts.recipe import Builder, Job, Recipe, clean_path, tool_version
 from rig.artifacts.sources import SourceSpec, SourceTree, files_digest
 from rig.paths import REPO
@@ -137,9 +137,10 @@ class FirmwareRecipe(Recipe):
         return out
 
     def _build_bl33(self, job: Job, tfa: Path) -> Path:
-        out = _fresh(job.work / "bl33", f"{_tools()} {tfa}")
+        source = synced_copy(self.bl33, job.work / "bl33" / "source")
+        out = _fresh(job.work / "bl33" / "out", f"{_tools()} {tfa}")
         switches = {"CROSS_COMPILE": CROSS, "TFA": str(tfa), "O": str(out)}
-        job.run([*_make(switches), "-C", self.bl33], what="compiling BL33")
+        job.run([*_make(switches), "-C", source], what="compiling BL33")
         return out
 
 

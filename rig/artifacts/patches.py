@@ -60,6 +60,21 @@ def patched_copy(tree: Path, tree_digest: str, copy: Path, patches: Sequence[Pat
     return written
 
 
+def synced_copy(folder: Path, copy: Path) -> Path:
+    """Make `copy` hold the files of `folder` (not its subfolders); returns `copy`.
+
+    Contents are compared, not times: going back to an older file must rebuild too.
+    """
+    copy.mkdir(parents=True, exist_ok=True)
+    names = {path.name for path in folder.iterdir() if path.is_file()}
+    for stale in copy.iterdir():
+        if stale.is_file() and stale.name not in names:
+            stale.unlink()
+    for name in sorted(names):
+        _put(folder / name, copy / name)
+    return copy
+
+
 def _apply(tree: Path, scratch: Path, patch: Path) -> None:
     """Patch copies of the files concerned in `scratch`, on top of earlier patches there."""
     for name in touched(patch):

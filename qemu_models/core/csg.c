@@ -24,109 +24,13 @@ static unsigned num_csg(const MaliGpu *g)
     return g->s.iface.num_csg < MALI_NUM_CSG ? g->s.iface.num_csg : MALI_NUM_CSG;
 }
 
-/* ---- streams ---- */
-
-static void cs_ack_state(MaliGpu *g, unsigned csg, unsigned cs, uint32_t req)
-{
-    uint64_t va = iface(g, csg)->cs_out[cs] + CS_OUT_ACK;
-
-    mali_mcu_w32(g, va, (mali_mcu_r32(g, va) & CS_EVT_MASK) | (req & ~CS_EVT_MASK));
-}
-
-static void read_insert(MaliGpu *g, unsigned csg, unsigned cs)
-{
-    MaliCs *s = &g->s.csg[csg].cs[cs];
-    uint64_t insert = mali_mcu_r64(g, s->ring_in + RING_IN_INSERT);
-
-    if (insert & 7) {
-        mali_violation(g, "ring-insert", "csg %u cs %u: insert 0x%llx is not aligned", csg, cs,
-                       (unsigned long long)insert);
-        insert &= ~UINT64_C(7);
-    }
-    if (insert < s->extract) {
-        mali_violation(g, "ring-insert", "csg %u cs %u: extract 0x%llx is beyond insert 0x%llx", csg, cs,
-                       (unsigned long long)s->extract, (unsigned long long)insert);
-        insert = s->extract;
-    } else if (insert - s->extract > s->ring_size) {
-        mali_violation(g, "ring-insert", "csg %u cs %u: insert 0x%llx overruns extract 0x%llx", csg, cs,
-                       (unsigned long long)insert, (unsigned long long)s->extract);
-        insert = s->extract + s->ring_size;
-    }
-    s->insert = insert;
-}
-
-/* What may differ at each START and RESUME: slot, doorbell, addresses (4.6). */
-static bool bind_cs(MaliGpu *g, unsigned csg, unsigned cs)
-{
-    MaliCs *s = &g->s.csg[csg].cs[cs];
-    uint64_t in = iface(g, csg)->cs_in[cs];
-
-    s->ring_base = mali_mcu_r64(g, in + CS_IN_RINGBUF_BASE);
-    s->ring_size = mali_mcu_r32(g, in + CS_IN_RINGBUF_SIZE);
-    s->ring_in = mali_mcu_r64(g, in + CS_IN_RINGBUF_INPUT);
-    s->ring_out = mali_mcu_r64(g, in + CS_IN_RINGBUF_OUTPUT);
-    s->doorbell = CS_CONFIG_DOORBELL(mali_mcu_r32(g, in + CS_IN_CONFIG));
-    s->started = 1;
-    /* 4 to 64 KiB, a power of two (sched.c:3523-3525); the model only needs a mask. */
-    return s->ring_size >= 64 && !(s->ring_size & (s->ring_size - 1)) && !(s->ring_base & 7);
-}
-
-static uint64_t extract_init(MaliGpu *g, const MaliCs *s)
-{
-    return mali_mcu_r64(g, s->ring_in + RING_IN_EXTRACT_INIT) & ~UINT64_C(7);
-}
-
-/*
- * Puts one stream into operation. @restored: its state came from the suspend buffer.
- * The host sends no STOP when a group leaves its slot (sched.c:1397-1410), so what
- * CS_ACK says does not matter.
- */
-static void start_cs(MaliGpu *g, unsigned csg, unsigned cs, uint32_t req, bool restored)
-{
-    MaliCs *s = &g->s.csg[csg].cs[cs];
-    bool good = bind_cs(g, csg, cs);
-
-    if (!restored) {
-        mali_cs_reset(s);
-        s->extract = extract_init(g, s);
-    } else if (good && s->extract != extract_init(g, s)) {
-        mali_violation(g, "extract-init", "csg %u cs %u: host says 0x%llx, suspended at 0x%llx", csg, cs,
-                       (unsigned long long)extract_init(g, s), (unsigned long long)s->extract);
-    }
-    s->credit_ns = 0;
-    s->queued = 0;
-    if (good) {
-        read_insert(g, csg, cs);
-    } else {
-        s->ring_size = 64;
-        s->insert = s->extract;
-    }
-    mali_mcu_w32(g, s->ring_out + RING_OUT_ACTIVE, 1);
-    mali_cs_status(g, csg, cs);
-    cs_ack_state(g, csg, cs, req);
-    if (!good) {
-        mali_cs_fatal(g, csg, cs, CS_EXC_CONFIG_FAULT, 0);
-    }
-}
-
-static void stop_cs(MaliGpu *g, unsigned csg, unsigned cs)
-{
-    MaliCs *s = &g->s.csg[csg].cs[cs];
-    uint64_t va = iface(g, csg)->cs_out[cs] + CS_OUT_ACK;
-
-    mali_cs_status(g, csg, cs);
-    mali_mcu_w32(g, s->ring_out + RING_OUT_ACTIVE, 0);
-    mali_mcu_w32(g, va, (mali_mcu_r32(g, va) & ~CS_STATE_MASK) | CS_STATE_STOP);
-    s->started = 0;
-}
-
 /* ---- state requests ---- */
 
 static void leave_slot(MaliGpu *g, unsigned csg)
 {
     for (unsigned j = 0; j < MALI_NUM_CS; j++) {
         if (g->s.csg[csg].cs[j].started) {
-            stop_cs(g, csg, j);
+            mali_cs_stop(g, csg, j);
         }
     }
     memset(&g->s.csg[csg], 0, sizeof(g->s.csg[csg]));
@@ -198,7 +102,7 @@ static void csg_start(MaliGpu *g, unsigned csg)
     log_entry(g, csg, streams, NULL, 0);
     for (unsigned j = 0; j < num_cs(g); j++) {
         if (streams & MALI_BIT(j)) {
-            start_cs(g, csg, j, cs_req[j], false);
+            mali_cs_start(g, csg, j, cs_req[j], false);
         }
     }
 }
@@ -213,7 +117,7 @@ static void csg_resume(MaliGpu *g, unsigned csg)
     log_entry(g, csg, streams, &restored, blob.crc);
     for (unsigned j = 0; j < num_cs(g); j++) {
         if (streams & MALI_BIT(j)) {
-            start_cs(g, csg, j, cs_req[j], blob.streams & MALI_BIT(j));
+            mali_cs_start(g, csg, j, cs_req[j], blob.streams & MALI_BIT(j));
             if (!restored && !ignore) {
                 mali_cs_fatal(g, csg, j, CS_EXC_FW_INTERNAL_ERROR, 0);
             }
@@ -330,23 +234,6 @@ static uint32_t requests(MaliGpu *g, unsigned csg)
 
 /* ---- doorbells ---- */
 
-/* CS_REQ.STATE may change while the group stays on its slot. */
-static void cs_kick(MaliGpu *g, unsigned csg, unsigned cs)
-{
-    MaliCs *s = &g->s.csg[csg].cs[cs];
-    uint32_t req = mali_mcu_r32(g, iface(g, csg)->cs_in[cs] + CS_IN_REQ);
-    bool start = (req & CS_STATE_MASK) == CS_STATE_START;
-
-    if (start && !s->started) {
-        start_cs(g, csg, cs, req, false);
-    } else if (!start && s->started) {
-        stop_cs(g, csg, cs);
-    } else if (s->started) {
-        read_insert(g, csg, cs);
-        cs_ack_state(g, csg, cs, req);
-    }
-}
-
 static void cs_doorbells(MaliGpu *g, unsigned csg)
 {
     const MaliCsgIface *f = iface(g, csg);
@@ -355,7 +242,7 @@ static void cs_doorbells(MaliGpu *g, unsigned csg)
 
     for (unsigned j = 0; g->s.csg[csg].resident && j < num_cs(g); j++) {
         if ((req ^ ack) & MALI_BIT(j)) {
-            cs_kick(g, csg, j);
+            mali_cs_kick(g, csg, j);
         }
     }
     if (req != ack) {
@@ -399,7 +286,7 @@ void mali_csg_doorbell(MaliGpu *g, unsigned doorbell)
             const MaliCs *s = &g->s.csg[i].cs[j];
 
             if (s->started && !s->stopped && s->doorbell == doorbell) {
-                read_insert(g, i, j);
+                mali_cs_read_insert(g, i, j);
                 rung = true;
             }
         }

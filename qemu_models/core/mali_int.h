@@ -263,6 +263,11 @@ void mali_csg_event(MaliGpu *g, unsigned csg, uint32_t bits);
 void mali_cs_event(MaliGpu *g, unsigned csg, unsigned cs, uint32_t bits);
 void mali_csg_as_updated(MaliGpu *g, unsigned as);     /* AS UPDATE/UNLOCK: wake or kill stalled streams */
 bool mali_csg_valid(const MaliState *s);               /* ranges of the csg part of a loaded state */
+/* Streams on their slot: stream.c */
+void mali_cs_start(MaliGpu *g, unsigned csg, unsigned cs, uint32_t req, bool restored);
+void mali_cs_stop(MaliGpu *g, unsigned csg, unsigned cs);
+void mali_cs_kick(MaliGpu *g, unsigned csg, unsigned cs);         /* CS doorbell */
+void mali_cs_read_insert(MaliGpu *g, unsigned csg, unsigned cs);
 /* Status words and idle rule: status.c */
 void mali_cs_extract(MaliGpu *g, unsigned csg, unsigned cs);   /* ring output page: EXTRACT */
 void mali_cs_status(MaliGpu *g, unsigned csg, unsigned cs);    /* EXTRACT and the CS output words */

@@ -25,7 +25,12 @@ void env_new(Env *e, unsigned nq)
 
 void env_new_ips(Env *e, unsigned nq, uint32_t ips)
 {
-    Machine *m = mach_new_cfg(&(MaliConfig){ .cs_ips = ips });
+    env_new_cfg(e, nq, &(MaliConfig){ .cs_ips = ips });
+}
+
+void env_new_cfg(Env *e, unsigned nq, const MaliConfig *cfg)
+{
+    Machine *m = mach_new_cfg(cfg);
 
     fw_map(m, &fw_default);
     fw_load(m, &fw_default);

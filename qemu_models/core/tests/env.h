@@ -21,7 +21,8 @@ typedef struct Env {
 void env_group(Env *e, Machine *m, unsigned nq);
 /* Booted, group started in slot 0 with AS 1, idle event acknowledged. */
 void env_new(Env *e, unsigned nq);
-/* The same with a pace. */
+/* The same with another configuration, with a pace. */
+void env_new_cfg(Env *e, unsigned nq, const MaliConfig *cfg);
 void env_new_ips(Env *e, unsigned nq, uint32_t ips);
 void env_code(Env *e, const uint64_t *instr, unsigned n);
 /* What panthor emits for one job that calls the code buffer's first @n instructions (sched.c:3217-3297). */

@@ -237,6 +237,26 @@ TEST(opcodes_by_architecture)
     CHECK_EQ(fatal(), CS_EXC_INSTR_INVALID);
 }
 
+TEST(later_architectures)
+{
+    env_new_cfg(&e, 1, &(MaliConfig){ .gpu = "g925" });
+    BODY(MOVE32(127, 5), ADD_IMM32(126, 127, 1), MOVE48(2, 7), ADD_IMM64(4, 2, -1), UMIN32(6, 126, 127),
+         I_OP(CS_OP_RUN_IDVS2), BRANCH(CS_COND_ALWAYS, 0, 0));
+    CHECK_EQ(reg(126), 6);
+    CHECK_EQ(reg2(4), 6);
+    CHECK_EQ(reg(6), 5);
+    CHECK(drained());
+    BODY(ADD_IMM32(0, 0, 1) | I_SRC1(9));     /* a sub-opcode that is not there yet */
+    CHECK_EQ(fatal(), CS_EXC_INSTR_INVALID);
+}
+
+TEST(removed_opcode)
+{
+    env_new_cfg(&e, 1, &(MaliConfig){ .gpu = "g720" });
+    BODY(I_OP(CS_OP_RUN_IDVS));
+    CHECK_EQ(fatal(), CS_EXC_INSTR_INVALID);
+}
+
 TEST(flush_id)
 {
     uint32_t id;
@@ -483,6 +503,63 @@ TEST(locked_range_stalls_until_unlock)
     mach_run(e.m, 100000);
     CHECK_EQ(reg(9), 1);
     CHECK_EQ(env_d32(&e, 0), 42);
+}
+
+TEST(locked_code_and_locked_sync_object)
+{
+    env_new(&e, 1);
+    env_code(&e, (const uint64_t[]){ MOVE32(9, 1) }, 1);
+    as_lock(e.m, 1, e.code_va, 16);
+    BODY(MOVE48(2, e.code_va), MOVE32(4, 8), CALL(2, 4), MOVE48(2, 0),
+         SYNC_WAIT(CS_OP_SYNC_WAIT64, A, 2, CS_COND_GT, 0), MOVE32(9, 2));
+    CHECK_EQ(reg(9), 0);
+    as_cmd(e.m, 1, AS_COMMAND_UNLOCK);
+    mach_run(e.m, MS);
+    CHECK_EQ(reg(9), 1);
+    env_ack(&e);
+    as_lock(e.m, 1, e.data_va, 16);
+    mach_run(e.m, 10 * MS);   /* still the same wait, still idle: no second event */
+    CHECK_EQ(env_cs(&e, 0)->wait, MALI_WAIT_SYNC);
+    CHECK(!(rd(e.m, JOB_INT_BASE + INT_RAWSTAT) & JOB_INT_CSG(0)));
+    ram_w64(e.m, e.data_pa, 1);
+    as_cmd(e.m, 1, AS_COMMAND_UNLOCK);
+    mach_run(e.m, 2 * MS);
+    CHECK_EQ(reg(9), 2);
+}
+
+TEST(unmapped_sync_object_faults)
+{
+    env_new(&e, 1);
+    BODY(MOVE48(2, 0), SYNC_WAIT(CS_OP_SYNC_WAIT64, A, 2, CS_COND_GT, 0));
+    pt_unmap(e.m, e.g.root, e.data_va, 0x1000);
+    as_cmd(e.m, 1, AS_COMMAND_FLUSH_MEM);
+    mach_run(e.m, 3 * MS);
+    CHECK_EQ(rd64(e.m, AS_REG(1, AS_FAULTADDRESS)), e.data_va);
+    CHECK_EQ(env_cs(&e, 0)->wait, MALI_WAIT_FAULT);
+}
+
+TEST(single_steps)
+{
+    env_new(&e, 1);
+    grp_submit(e.m, &e.g, 0, (const uint64_t[]){ MOVE32(1, 1), MOVE32(1, 2), PROT_REGION(1) }, 3);
+    grp_ring(e.m, &e.g);
+    CHECK_EQ(mali_cs_step(e.m->gpu, 0, 0), MALI_STEP_OK);
+    CHECK_EQ(reg(1), 1);
+    CHECK_EQ(mali_cs_step(e.m->gpu, 0, 0), MALI_STEP_OK);
+    CHECK_EQ(reg(1), 2);
+    CHECK_EQ(mali_cs_step(e.m->gpu, 0, 0), MALI_STEP_BLOCKED);
+    CHECK_EQ(mali_cs_step(e.m->gpu, 0, 0), MALI_STEP_BLOCKED);
+    CHECK_EQ(env_cs(&e, 0)->extract, 16);
+}
+
+TEST(bus_error_of_a_fetch)
+{
+    env_new(&e, 1);
+    e.m->prot_base = e.code_pa;
+    e.m->prot_end = e.code_pa + 0x1000;
+    BODY(MOVE48(2, e.code_va), MOVE32(4, 8), CALL(2, 4));
+    CHECK_EQ(rd64(e.m, GPU_FAULT_ADDR), e.code_pa);
+    CHECK_EQ(fatal(), CS_EXC_BUS_FAULT);
 }
 
 TEST(bus_error)

@@ -222,6 +222,18 @@ TEST(cs_event_sets_cs_irq_req)
     CHECK_EQ(env_extract(&e, 2), 0);
 }
 
+/* The interrupt comes when all words of a request are there: whoever polls the line must see them. */
+TEST(request_words_are_complete_at_the_interrupt)
+{
+    fresh(1);
+    e.g.q[0].ring_size = 8;   /* START that goes wrong: request, doorbell and event in one */
+    grp_bind(e.m, &e.g, 0, 1, CSG_STATE_START);
+    CHECK_EQ((csg_ack(e.m, 0) ^ csg_req(e.m, 0)) & ~CSG_EVT_MASK, 0);
+    CHECK((cs_out(e.m, 0, 0, CS_OUT_ACK) ^ mcu_r32(e.m, FW_CS_IN_VA(0, 0) + CS_IN_REQ)) & CS_FATAL);
+    CHECK_EQ(cs_out(e.m, 0, 0, CS_OUT_ACK) & CS_STATE_MASK, CS_STATE_START);
+    env_ack(&e);
+}
+
 TEST(doorbell_of_nobody)
 {
     env_new(&e, 1);
@@ -332,6 +344,21 @@ TEST(extract_beyond_insert)
     CHECK_EQ(env_extract(&e, 0), 8);
 }
 
+TEST(insert_out_of_line)
+{
+    env_new(&e, 1);
+    mcu_w64(e.m, e.g.q[0].in_va + RING_IN_INSERT, 13);
+    grp_ring(e.m, &e.g);
+    mach_run(e.m, MS);
+    CHECK_EQ(ev_count(e.m, "violation"), 1);
+    CHECK_EQ(env_extract(&e, 0), 8);
+    mcu_w64(e.m, e.g.q[0].in_va + RING_IN_INSERT, 1 << 20);
+    grp_ring(e.m, &e.g);
+    mach_run(e.m, MS);
+    CHECK_HAS(ev_last(e.m, "violation"), "overruns");
+    CHECK_EQ(env_extract(&e, 0), 8 + RING);
+}
+
 TEST(bad_ring_is_a_config_fault)
 {
     static const uint32_t size[] = { 0, 8, 0x1001, 0x30000 };
@@ -342,6 +369,7 @@ TEST(bad_ring_is_a_config_fault)
         grp_bind(e.m, &e.g, 0, 1, CSG_STATE_START);
         mach_run(e.m, MS);
         CHECK_EQ(cs_out(e.m, 0, 0, CS_OUT_FATAL), CS_EXC_CONFIG_FAULT);
+        CHECK(mali_csg_valid(&e.m->gpu->s));
         mach_free_all();
     }
 }

@@ -201,6 +201,93 @@ TEST(pending_event_goes_along)
     CHECK_EQ((csg_ack(e.m, 6) ^ csg_req(e.m, 6)) & CSG_SYNC_UPDATE, CSG_SYNC_UPDATE);
 }
 
+TEST(unsignalled_fault_goes_along)
+{
+    uint32_t ack;
+
+    env_new(&e, 1);
+    ram_w64(e.m, e.data_pa, UINT64_C(0x100000001));
+    for (unsigned i = 0; i < 2; i++) {        /* the second fault finds the first one not acknowledged */
+        env_run(&e, (const uint64_t[]){ MOVE48(0, e.data_va + 2), LOAD(4, 1, 0, 0) }, 2);
+        env_cs(&e, 0)->wait = MALI_WAIT_NONE;
+    }
+    CHECK_EQ(env_cs(&e, 0)->pending, CS_FAULT);
+    suspend();
+    resume(2, 1);
+    ack = cs_out(e.m, 2, 0, CS_OUT_ACK) ^ mcu_r32(e.m, FW_CS_IN_VA(2, 0) + CS_IN_REQ);
+    CHECK_EQ(ack & CS_FAULT, CS_FAULT);
+    CHECK_EQ(cs_out(e.m, 2, 0, CS_OUT_FAULT), CS_EXC_ADDR_RANGE_FAULT);
+    CHECK_EQ(cs_out64(e.m, 2, 0, CS_OUT_FAULT_INFO), e.data_va + 2);
+    env_ack(&e);
+    mach_run(e.m, MS);
+    CHECK_EQ(env_cs(&e, 0)->wait, MALI_WAIT_NONE);
+}
+
+TEST(fault_stalled_access_is_made_again)
+{
+    uint64_t va = UINT64_C(0x500000000000), pa;
+
+    env_new(&e, 1);
+    env_run(&e, (const uint64_t[]){ MOVE48(0, va), MOVE32(2, 5), STORE(2, 1, 0, 0) }, 3);
+    suspend();
+    pa = mach_alloc(e.m, 0x1000);
+    pt_map(e.m, e.g.root, va, pa, 0x1000, 0);
+    resume(1, 2);
+    mach_run(e.m, MS);
+    CHECK_EQ(ram_r32(e.m, pa), 5);
+}
+
+TEST(largest_group_fits)
+{
+    env_new_cfg(&e, 8, &(MaliConfig){ .gpu = "g720" });
+    for (unsigned q = 0; q < 8; q++) {
+        grp_submit(e.m, &e.g, q, (const uint64_t[]){ MOVE32(127, 0x100 + q) }, 1);
+    }
+    grp_ring(e.m, &e.g);
+    mach_run(e.m, MS);
+    suspend();
+    CHECK_EQ(ram_r32(e.m, blob_pa(8)), 6048);
+    resume(7, 7);
+    for (unsigned q = 0; q < 8; q++) {
+        CHECK_EQ(env_cs(&e, q)->reg[127], 0x100 + q);
+    }
+}
+
+TEST(stream_that_is_not_wanted_back)
+{
+    midway(2);
+    suspend();
+    e.g.nq = 1;
+    resume(3, 1);
+    mach_run(e.m, 400 * MS);
+    CHECK(done(0));
+    CHECK(!done(1));
+}
+
+TEST(snapshot_with_ranges_broken)
+{
+    size_t len;
+    uint8_t *blob;
+    MaliState *s;
+
+    midway(1);
+    len = mali_save(e.m->gpu, NULL, 0);
+    blob = malloc(len);
+    CHECK_EQ(mali_save(e.m->gpu, blob, len), len);
+    s = malloc(sizeof(*s));
+    for (unsigned i = 0; i < 4; i++) {
+        memcpy(s, blob + len - sizeof(*s), sizeof(*s));
+        CHECK(mali_csg_valid(s));
+        s->csg[0].cs[0].depth = i == 0 ? 9 : 2;
+        s->csg[0].cs[0].ring_size = i == 1 ? 100 : RING;
+        s->csg[0].as = i == 2 ? MALI_NUM_AS : 1;
+        s->csg[0].cs[0].wait = i == 3 ? MALI_WAIT_COUNT : 0;
+        CHECK(!mali_csg_valid(s));
+    }
+    free(s);
+    free(blob);
+}
+
 TEST(buffer_that_is_not_there)
 {
     midway(1);

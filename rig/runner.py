@@ -13,10 +13,10 @@ from typing import TextIO
 
 import pytest
 
-from rig.artifacts.store import Store
 from rig.catalogue import Entry
 from rig.errors import infra
 from rig.pytest_plugin import RigPlugin
+from rig.store import Store
 from rig.testbed import TestBed
 from rig.verdict.verdict import Verdict
 

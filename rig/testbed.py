@@ -14,13 +14,13 @@ from rig.artifacts.qemu import QemuRecipe
 from rig.artifacts.recipe import Builder
 from rig.artifacts.rootfs import RootfsRecipe
 from rig.artifacts.sources import SourceSpec
-from rig.artifacts.store import Store
 from rig.errors import FailureClass, RigError, usage
 from rig.kernel.contract import Contract, Detected, by_name, detect
 from rig.kernel.module import ModuleInfo, module_info
+from rig.kernel.patches import load_series
 from rig.kernel.repo import KernelRepo, Tree, require_kernel
 from rig.paths import REPO
-from rig.series.patches import load_series
+from rig.store import Store
 from rig.ui import Reporter
 
 LINUX = SourceSpec("linux-source-7.3", "7.3.", ("trixie-backports", "sid", "forky"), kind="binary")

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from rig.artifacts.sources import Sources
-from rig.artifacts.store import Artifact, Store, key_of
 from rig.errors import FailureClass, RigError
+from rig.store import Artifact, Store, key_of
 from rig.ui import Reporter
 
 TAIL_LINES = 12

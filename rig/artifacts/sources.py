@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Literal
 
 from rig.artifacts.apt import Apt, Candidate
-from rig.artifacts.store import Store
 from rig.errors import RigError, infra, usage
+from rig.store import Store
 from rig.ui import Reporter
 
 RECORD = "fetched.json"

@@ -7,7 +7,7 @@ import time
 
 import click
 
-from rig.artifacts.store import Store
+from rig.store import Store
 
 GIB = 1 << 30
 

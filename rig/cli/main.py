@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import click
 from rich.console import Console
 
-from rig.artifacts.store import default_root, full_disk
 from rig.errors import FailureClass, RigError
+from rig.store import default_root, full_disk
 
 _COMMANDS = {
     "run": "build what is needed, boot, run scenarios, print the verdicts",

@@ -7,9 +7,9 @@ import click
 from rich.console import Console
 
 from rig import catalogue, doctor, teeth
-from rig.artifacts.store import Store
 from rig.report.table import print_bites
 from rig.runner import new_run_dir
+from rig.store import Store
 from rig.testbed import Options
 from rig.ui import Reporter
 

@@ -2,7 +2,7 @@
 """The GPU model's event log: one JSON object a line, in the order things happened.
 
 Fields of every line: ``seq`` (counts from the first event without gaps), ``vns``
-(virtual time, ns), ``kind``; the rest depends on the kind.
+(virtual time, ns), ``ev`` (the kind); the rest depends on the kind.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ KINDS = frozenset(
     {
         *("power", "gpu-cmd", "reset", "mcu-boot", "section", "mcu-halt", "mcu-stop", "ping"),
         *("glb-req", "glb-event", "as-cmd", "mmu-fault", "gpu-fault", "violation"),
-        *("csg-start", "csg-resume", "csg-suspend", "csg-terminate", "cs-fault", "cs-fatal"),
+        *("csg-start", "csg-resume", "csg-suspend", "csg-terminate"),
+        *("cs-blocked", "cs-fault", "cs-fatal", "sections-unknown"),
     }
 )
 _POLL_S = 0.01
@@ -77,7 +78,7 @@ class EventLog:
     def _append(self, line: bytes) -> None:
         try:
             raw: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
-            event = Event(int(raw.pop("seq")), int(raw.pop("vns")), str(raw.pop("kind")), raw)
+            event = Event(int(raw.pop("seq")), int(raw.pop("vns")), str(raw.pop("ev")), raw)
         except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as exc:
             text = line[:80].decode(errors="replace")
             raise infra(

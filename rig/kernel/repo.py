@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rig.artifacts.store import Store
 from rig.errors import FailureClass, RigError, infra, usage
-from rig.series.patches import Patch
+from rig.kernel.patches import Patch
+from rig.store import Store
 
 PANTHOR = "drivers/gpu/drm/panthor"
 UAPI = "include/uapi/drm/panthor_drm.h"

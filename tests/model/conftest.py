@@ -15,8 +15,8 @@ import pytest
 
 from rig.artifacts.qemu import BINARY, QemuRecipe
 from rig.artifacts.recipe import Builder
-from rig.artifacts.store import Artifact, Store, key_of
 from rig.errors import RigError
+from rig.store import Artifact, Store, key_of
 from rig.ui import Reporter
 from tests.model.mcu import Mcu
 from tests.model.qtest import QTest

@@ -15,7 +15,7 @@ import pytest
 
 from rig.catalogue import Entry
 from rig.errors import infra
-from rig.pytest_plugin import RigPlugin
+from rig.judge import Judge
 from rig.store import Store
 from rig.testbed import TestBed
 from rig.verdict.verdict import Verdict
@@ -55,7 +55,7 @@ def run(
 ) -> RunResult:
     """Run scenarios; every entry ends in exactly one verdict, or the run is the rig's failure."""
     started = time.monotonic()
-    plugin = RigPlugin(bed, run_dir)
+    judge = Judge(bed, run_dir)
     arguments = [
         *("-q", "-p", "no:cacheprovider", "--rootdir", str(entries[0].file.parent)),
         *("-c", "/dev/null", "-o", "python_files=*.py", "--no-header", "--tb=short"),
@@ -63,18 +63,18 @@ def run(
         *(entry.node for entry in entries),
     ]
     with (run_dir / "pytest.log").open("w") as log:
-        code = _pytest(arguments, plugin, log)
+        code = _pytest(arguments, judge, log)
     if code == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
-    judged = {verdict.scenario for verdict in plugin.verdicts}
+    judged = {verdict.scenario for verdict in judge.verdicts}
     lost = [entry.id for entry in entries if entry.id not in judged]
     if lost:
         raise infra(f"no verdict for {', '.join(lost)}", "see the log", run_dir / "pytest.log")
-    return RunResult(plugin.verdicts, run_dir, time.monotonic() - started)
+    return RunResult(judge.verdicts, run_dir, time.monotonic() - started)
 
 
-def _pytest(arguments: list[str], plugin: RigPlugin, log: TextIO) -> int:
+def _pytest(arguments: list[str], judge: Judge, log: TextIO) -> int:
     """pytest in this process, its own report in a file: the user sees our table."""
 
     with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-        return int(pytest.main(arguments, plugins=[plugin]))
+        return int(pytest.main(arguments, plugins=[judge]))

@@ -9,7 +9,7 @@ from pathlib import Path
 from rig.paths import REPO
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("rig.errors", "rig.paths"),
+    ("rig.errors", "rig.paths", "rig.pytest_plugin"),
     ("rig.ui", "rig.deadlines", "rig.doctor", "rig.store"),
     ("rig.kernel",),
     ("rig.artifacts",),
@@ -18,9 +18,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rig.session",),
     ("rig.verdict",),
     ("rig.scenarios", "rig.catalogue"),
-    ("rig.pytest_plugin",),
+    ("rig.judge",),
     ("rig.runner",),
-    ("rig.teeth", "rig.series"),
+    ("rig.teeth",),
     ("rig.report",),
     ("rig.cli",),
 )

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""The judge: a pytest plugin that gives scenarios their guest and turns their ends into verdicts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from rig.catalogue import scenario_id
+from rig.errors import FailureClass, RigError
+from rig.scenarios.kit import Scenario, Spec
+from rig.session import Session
+from rig.testbed import TestBed
+from rig.verdict.oracles import complaints, token
+from rig.verdict.verdict import Outcome, Verdict, outcome_of
+
+
+class Judge:
+    """One run: a test bed, a folder, and the verdicts as they come."""
+
+    def __init__(self, bed: TestBed, run_dir: Path) -> None:
+        self.bed = bed
+        self.run_dir = run_dir
+        self.verdicts: list[Verdict] = []
+        self._stages: dict[str, float] = {}
+
+    @pytest.fixture
+    def rig(self, request: pytest.FixtureRequest) -> Generator[Scenario]:
+        """A booted guest for one scenario."""
+        item = request.node
+        spec = _spec_of(item)
+        self._require_applicable(spec)
+        with Session(self.bed, self._folder(item), spec.config) as session:
+            self._stages = session.timings
+            yield Scenario(session)
+
+    def _require_applicable(self, spec: Spec) -> None:
+        detected = self.bed.contract
+        if detected.contract.name not in spec.contracts:
+            raise RigError(
+                FailureClass.NOT_APPLICABLE,
+                f"needs the contract {' or '.join(spec.contracts)}; "
+                f"the tree under test speaks {detected.contract.name} ({detected.why})",
+            )
+
+    def _folder(self, item: pytest.Item) -> Path:
+        return self.run_dir / _id_of(item).replace("/", ".")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        """Behind the scenario's own checks: the token and the oracles; then the verdict."""
+        scenario = pyfuncitem.funcargs.get("rig")
+        started = time.monotonic()
+        try:
+            result = yield
+            if isinstance(scenario, Scenario):
+                token(scenario.session, scenario.shell)
+        except RigError as error:
+            raise _explained(error, scenario) from error
+        finally:
+            self._stages["scenario"] = time.monotonic() - started
+        if isinstance(scenario, Scenario):
+            _raise_complaints(scenario)
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Collect verdicts; a scenario whose contract is not spoken is a skip with its reason."""
+        report = yield
+        error = call.excinfo.value if call.excinfo else None
+        if error is not None or call.when == "call":
+            self._record(item, error, call.duration)
+        if _not_applicable(error):
+            report.outcome = "skipped"
+            report.longrepr = (str(item.path), 0, f"NOT_APPLICABLE: {error}")
+        elif isinstance(error, RigError):
+            report.longrepr = "\n".join(error.lines())
+        return report
+
+    def _record(self, item: pytest.Item, error: BaseException | None, seconds: float) -> None:
+        name, folder = _id_of(item), self._folder(item)
+        if error is None:
+            outcome, failure, sentence = Outcome.PASS, None, ""
+        elif isinstance(error, RigError):
+            failure = error.failure
+            outcome, sentence = outcome_of(failure), error.message
+        else:  # a bug in the scenario or the rig: never a verdict on the driver
+            failure, outcome = FailureClass.INFRA, Outcome.ERROR
+            sentence = f"{type(error).__name__}: {error}"
+        verdict = Verdict(
+            name, outcome, sentence, failure, seconds, dict(self._stages),
+            folder if folder.exists() else None,
+        )  # fmt: skip
+        self.verdicts = [v for v in self.verdicts if v.scenario != name] + [verdict]
+
+
+def _not_applicable(error: BaseException | None) -> bool:
+    return isinstance(error, RigError) and error.failure is FailureClass.NOT_APPLICABLE
+
+
+def _spec_of(item: pytest.Item) -> Spec:
+    marker = item.get_closest_marker("scenario")
+    if marker is None:
+        raise RigError(FailureClass.INFRA, f"{item.name} uses `rig` but is no @scenario")
+    spec = marker.args[0]
+    assert isinstance(spec, Spec)
+    return spec
+
+
+def _id_of(item: pytest.Item) -> str:
+    return scenario_id(item.path, item.name)
+
+
+def _raise_complaints(scenario: Scenario) -> None:
+    found = complaints(scenario.session, scenario.expected)
+    if found:
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        raise RigError(
+            found[0].failure, found[0].sentence + more, log=scenario.session.vm.spec.console_log
+        )
+
+
+def _explained(error: RigError, scenario: object) -> RigError:
+    """A failed check together with what the logs say: an oops explains more than its echo."""
+    if not isinstance(scenario, Scenario):
+        return error
+    found = complaints(scenario.session, scenario.expected) if scenario.session.vm.pid else []
+    worse = [c for c in found if c.failure is FailureClass.OOPS]
+    if not worse or error.failure is FailureClass.OOPS:
+        return error
+    return RigError(
+        FailureClass.OOPS, f"{worse[0].sentence} (after: {error.message})",
+        log=scenario.session.vm.spec.console_log,
+    )  # fmt: skip

@@ -112,7 +112,7 @@ def mirror(tree: Path, copy: Path, digest: str) -> None:
     files get a fresh mtime, unchanged ones are left alone with our edits in them.
     """
     record = copy.with_name(copy.name + ".json")
-    known = json.loads(record.read_text()) if record.is_file() else {}
+    known = json.loads(record.read_text()) if record.is_file() and copy.is_dir() else {}
     if known.get("digest") == digest:
         return
     before: Mapping[str, list[int]] = known.get("files", {})

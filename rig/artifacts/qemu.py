@@ -25,8 +25,9 @@ from rig.artifacts import overlay
 from rig.artifacts.recipe import Builder, Job, Recipe, clean_path, tool_version
 from rig.artifacts.sources import SourceSpec, SourceTree
 from rig.errors import FailureClass, infra
+from rig.paths import REPO
 
-MODELS = Path(__file__).resolve().parents[2] / "qemu_models"
+MODELS = REPO / "qemu_models"
 BINARY = Path("bin/qemu-system-aarch64")
 SERIES = "10.0."
 SUITES = ("trixie", "trixie-backports", "sid")
@@ -81,8 +82,9 @@ class QemuRecipe(Recipe):
     def build(self, job: Job) -> None:
         """Compile in the persistent work folder; only what changed since last time."""
         tree = self._tree(job.builder)
-        job.env["PATH"] = clean_path()
         place = job.work / ("own" if self.override else _upstream(tree.version))
+        job.env["PATH"] = clean_path()
+        job.env["CCACHE_BASEDIR"] = str(place)  # hits whatever the cache folder is called
         source, out = place / "source", place / "build"
         place.mkdir(parents=True, exist_ok=True)
         overlay.mirror(tree.path, source, tree.digest)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* MCU boot, control blocks, sections, stop: spec 1.5, 3.4, 4.3. */
+#include "../fwimage.h"
 #include "machine.h"
 #include "t.h"
 
@@ -246,6 +247,13 @@ TEST(boot_twice_is_once)
 }
 
 /* ---- sections ---- */
+TEST(crc32_is_that_of_zlib)
+{
+    CHECK_EQ(mali_crc32(0, "123456789", 9), 0xcbf43926);
+    CHECK_EQ(mali_crc32(mali_crc32(0, "12345", 5), "6789", 4), 0xcbf43926);
+    CHECK_EQ(mali_crc32(0, "", 0), 0);
+}
+
 TEST(sections_of_the_manifest)
 {
     Machine *m = ready_default();

@@ -275,7 +275,7 @@ void mali_csg_idle_update(MaliGpu *g, unsigned csg);           /* IDLE event at 
 void mali_csg_flush_events(MaliGpu *g, unsigned csg);          /* signals what is pending and may be */
 /* Suspend-buffer format: suspend.c */
 typedef struct MaliBlob {
-    uint32_t bytes, crc;          /* of the whole buffer: suspend_size bytes, zlib's crc32() */
+    uint32_t bytes, crc;          /* size of the blob; zlib's crc32() from its byte 16 on */
     uint32_t streams;             /* mask of the streams in it */
 } MaliBlob;
 bool mali_csg_save(MaliGpu *g, unsigned csg, MaliBlob *info);

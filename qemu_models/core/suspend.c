@@ -5,7 +5,8 @@
  * The buffer lies in guest memory (AS0) and outlives slots, resets and power
  * cycles; nobody but the firmware knows its format, so this one is ours (spec 4.7).
  * All of suspend_size is written, zeros behind the blob, so that a buffer which is
- * too small shows. All values are little-endian.
+ * too small shows. All values are little-endian. The events csg-suspend and
+ * csg-resume tell the size and the crc32 of the header.
  *
  *   header, 32 bytes                     record, one a started stream, ascending
  *     0  u32 magic "MCSG"                  0  u64 extract, progress, handler_va, heap_va,
@@ -23,6 +24,7 @@
  */
 #include <string.h>
 
+#include "fwimage.h"
 #include "mali_int.h"
 
 #define MAGIC 0x4753434du
@@ -30,27 +32,10 @@
 #define HEADER_SIZE 32u
 #define RECORD_SIZE(regs) (240u + 4u * (regs))
 #define BLOB_MAX (HEADER_SIZE + MALI_NUM_CS * RECORD_SIZE(MALI_MAX_REGS))
+#define CRC_FROM 16u        /* what lies before it is checked word by word */
 #define CHUNK 1024u
 
 _Static_assert(BLOB_MAX <= 0x3000, "the default suspend_size");
-
-/* ---- CRC-32 as in zlib, by nibbles ---- */
-
-static uint32_t crc32_add(uint32_t crc, const uint8_t *p, size_t len)
-{
-    static const uint32_t t[16] = {
-        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-        0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
-    };
-
-    crc = ~crc;
-    for (size_t i = 0; i < len; i++) {
-        crc ^= p[i];
-        crc = crc >> 4 ^ t[crc & 15];
-        crc = crc >> 4 ^ t[crc & 15];
-    }
-    return ~crc;
-}
 
 /* ---- one description of the layout for both directions ---- */
 
@@ -176,19 +161,15 @@ bool mali_csg_valid(const MaliState *s)
 
 /* ---- save ---- */
 
-static bool write_zeros(MaliGpu *g, uint64_t va, uint32_t len, uint32_t *crc)
+static bool write_zeros(MaliGpu *g, uint64_t va, uint64_t end)
 {
     static const uint8_t zero[CHUNK];
 
-    while (len) {
-        uint32_t n = len < CHUNK ? len : CHUNK;
-
+    for (uint64_t n; va < end; va += n) {
+        n = end - va < CHUNK ? end - va : CHUNK;
         if (!mali_mcu_write(g, va, zero, n)) {
             return false;
         }
-        *crc = crc32_add(*crc, zero, n);
-        va += n;
-        len -= n;
     }
     return true;
 }
@@ -197,6 +178,7 @@ bool mali_csg_save(MaliGpu *g, unsigned csg, MaliBlob *info)
 {
     MaliCsg *c = &g->s.csg[csg];
     Header h = { MAGIC, VERSION, HEADER_SIZE, 0, 0, c->pending & ~CSG_IDLE, g->row->cs_regs, 0 };
+    uint32_t space = g->s.iface.suspend_size;
     uint8_t blob[BLOB_MAX];
     Cursor cur = { blob + HEADER_SIZE, true };
 
@@ -209,40 +191,15 @@ bool mali_csg_save(MaliGpu *g, unsigned csg, MaliBlob *info)
     h.size = (uint32_t)(cur.p - blob);
     cur.p = blob;
     visit_header(&cur, &h);
-    h.crc = crc32_add(0, blob + 16, h.size - 16);
+    h.crc = mali_crc32(0, blob + CRC_FROM, h.size - CRC_FROM);
     cur.p = blob;
     visit_header(&cur, &h);
-    if (h.size > g->s.iface.suspend_size || !mali_mcu_write(g, c->suspend_va, blob, h.size)) {
-        return false;
-    }
-    info->streams = h.streams;
-    info->bytes = g->s.iface.suspend_size;
-    info->crc = crc32_add(0, blob, h.size);
-    return write_zeros(g, c->suspend_va + h.size, g->s.iface.suspend_size - h.size, &info->crc);
+    *info = (MaliBlob){ .bytes = h.size, .crc = h.crc, .streams = h.streams };
+    return h.size <= space && mali_mcu_write(g, c->suspend_va, blob, h.size) &&
+           write_zeros(g, c->suspend_va + h.size, c->suspend_va + space);
 }
 
 /* ---- restore ---- */
-
-/* The buffer as it is now: its first bytes to @blob, the checksum over all of it. */
-static bool read_buffer(MaliGpu *g, uint64_t va, uint8_t *blob, uint32_t len, uint32_t *crc)
-{
-    uint8_t rest[CHUNK];
-
-    if (!mali_mcu_read(g, va, blob, len)) {
-        return false;
-    }
-    *crc = crc32_add(0, blob, len);
-    for (uint32_t done = len; done < g->s.iface.suspend_size;) {
-        uint32_t left = g->s.iface.suspend_size - done, n = left < CHUNK ? left : CHUNK;
-
-        if (!mali_mcu_read(g, va + done, rest, n)) {
-            return false;
-        }
-        *crc = crc32_add(*crc, rest, n);
-        done += n;
-    }
-    return true;
-}
 
 static unsigned count_bits(uint32_t v)
 {
@@ -254,29 +211,31 @@ static unsigned count_bits(uint32_t v)
     return n;
 }
 
-static bool header_valid(const MaliGpu *g, const Header *h, const uint8_t *blob, uint32_t have)
+static bool header_valid(const MaliGpu *g, const Header *h, uint32_t have)
 {
     return h->magic == MAGIC && h->version == VERSION && h->regs == g->row->cs_regs &&
            !(h->pending & ~(CSG_EVT_MASK & ~CSG_IDLE)) && h->streams < MALI_BIT(MALI_NUM_CS) &&
-           h->size == HEADER_SIZE + count_bits(h->streams) * RECORD_SIZE(h->regs) &&
-           h->size <= have && h->crc == crc32_add(0, blob + 16, h->size - 16);
+           h->size == HEADER_SIZE + count_bits(h->streams) * RECORD_SIZE(h->regs) && h->size <= have;
 }
 
 bool mali_csg_restore(MaliGpu *g, unsigned csg, MaliBlob *info)
 {
-    uint32_t have = g->s.iface.suspend_size < BLOB_MAX ? g->s.iface.suspend_size : BLOB_MAX;
+    uint32_t space = g->s.iface.suspend_size, have = space < BLOB_MAX ? space : BLOB_MAX;
     MaliCsg *c = &g->s.csg[csg];
     uint8_t blob[BLOB_MAX];
     MaliCs cs[MALI_NUM_CS];
     Cursor cur = { blob, false };
     Header h = { 0 };
 
-    if (have < HEADER_SIZE || !read_buffer(g, c->suspend_va, blob, have, &info->crc)) {
+    if (have < HEADER_SIZE || !mali_mcu_read(g, c->suspend_va, blob, have)) {
         return false;
     }
-    info->bytes = g->s.iface.suspend_size;
     visit_header(&cur, &h);
-    if (!header_valid(g, &h, blob, have)) {
+    if (!header_valid(g, &h, have)) {
+        return false;
+    }
+    *info = (MaliBlob){ .bytes = h.size, .crc = mali_crc32(0, blob + CRC_FROM, h.size - CRC_FROM) };
+    if (info->crc != h.crc) {
         return false;
     }
     memset(cs, 0, sizeof(cs));

@@ -53,7 +53,7 @@ static void suspend(void)
 {
     grp_state(e.m, &e.g, CSG_STATE_SUSPEND);
     CHECK_EQ(csg_ack(e.m, e.g.slot) & CSG_STATE_MASK, CSG_STATE_SUSPEND);
-    CHECK_HAS(ev_last(e.m, "csg-suspend"), "\"saved\":true,\"bytes\":12288,");
+    CHECK_HAS(ev_last(e.m, "csg-suspend"), "\"saved\":true,");
 }
 
 static void resume(unsigned slot, unsigned as)
@@ -90,21 +90,40 @@ TEST(many_moves)
     CHECK(done(0));
 }
 
-TEST(crc_is_that_of_the_buffer)
+static uint32_t blob_crc(void)
 {
-    uint32_t crc = ~0u;
-    char want[64];
+    uint32_t crc = ~0u, size = ram_r32(e.m, blob_pa(8));
 
-    midway(3);
-    suspend();
-    for (unsigned i = 0; i < e.g.suspend_size; i++) {
+    size = size > e.g.suspend_size ? e.g.suspend_size : size;
+    for (unsigned i = 16; i < size; i++) {
         crc ^= *(uint8_t *)ram_ptr(e.m, blob_pa(i), 1);
         for (unsigned k = 0; k < 8; k++) {
             crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
         }
     }
-    snprintf(want, sizeof(want), "\"crc32\":%u", ~crc);
+    return ~crc;
+}
+
+static void fix_crc(void)
+{
+    ram_w32(e.m, blob_pa(12), blob_crc());
+}
+
+TEST(events_tell_what_is_in_the_buffer)
+{
+    char want[64];
+
+    midway(3);
+    for (unsigned i = 0; i < e.g.suspend_size; i++) {
+        *(uint8_t *)ram_ptr(e.m, blob_pa(i), 1) = 0x5a;
+    }
+    suspend();
+    snprintf(want, sizeof(want), "\"bytes\":%u,\"crc32\":%u", 32 + 3 * 624, blob_crc());
     CHECK_HAS(ev_last(e.m, "csg-suspend"), want);
+    for (unsigned i = 32 + 3 * 624; i < e.g.suspend_size; i++) {
+        CHECK_EQ(*(uint8_t *)ram_ptr(e.m, blob_pa(i), 1), 0);    /* all of the buffer is written */
+    }
+    snprintf(want, sizeof(want), "\"crc32\":%u", blob_crc());
     resume(1, 1);
     CHECK_HAS(ev_last(e.m, "csg-resume"), want);
 }
@@ -313,20 +332,6 @@ TEST(empty_buffer_is_rejected)
     env_group(&e, mach_boot(), 3);
     resume(0, 1);
     check_rejected();
-}
-
-static void fix_crc(void)
-{
-    uint32_t crc = ~0u, size = ram_r32(e.m, blob_pa(8));
-
-    size = size > e.g.suspend_size ? e.g.suspend_size : size;
-    for (unsigned i = 16; i < size; i++) {
-        crc ^= *(uint8_t *)ram_ptr(e.m, blob_pa(i), 1);
-        for (unsigned k = 0; k < 8; k++) {
-            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
-        }
-    }
-    ram_w32(e.m, blob_pa(12), ~crc);
 }
 
 TEST(one_wrong_bit_is_rejected)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The judge: a pytest plugin that gives scenarios their guest and turns their ends into verdicts."""
+"""The judge: a pytest plugin that gives scenarios their guest and makes verdicts of their ends."""
 
 from __future__ import annotations
 

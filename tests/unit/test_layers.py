@@ -18,7 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rig.session",),
     ("rig.verdict",),
     ("rig.scenarios", "rig.catalogue"),
-    ("rig.judge",),
+    ("rig.judge", "rig.stages"),
     ("rig.runner",),
     ("rig.teeth",),
     ("rig.report",),

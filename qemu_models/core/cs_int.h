@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Mali CSF GPU model: what the interpreter's files (cs.c, cs_ops.c, cs_mem.c) share.
+ * Mali CSF GPU model: what the interpreter's files (cs.c, cs_ops.c, cs_mem.c, cs_sync.c) share.
  */
 #ifndef MALI_CS_INT_H
 #define MALI_CS_INT_H
@@ -67,10 +67,12 @@ static inline MaliStep mali_cs_invalid(MaliCtx *x)
 MaliStep mali_cs_read(MaliCtx *x, uint64_t va, void *buf, size_t len);
 MaliStep mali_cs_write(MaliCtx *x, uint64_t va, const void *buf, size_t len);
 MaliStep mali_cs_fetch(MaliCtx *x);
-/* Condition of a SYNC_WAIT, unsigned. */
-bool mali_cs_sync_met(uint64_t value, uint64_t ref, uint32_t cond);
 MaliStep mali_op_load_multiple(MaliCtx *x);
 MaliStep mali_op_store_multiple(MaliCtx *x);
+
+/* ---- sync objects (cs_sync.c) ---- */
+/* Condition of a SYNC_WAIT, unsigned. */
+bool mali_cs_sync_met(uint64_t value, uint64_t ref, uint32_t cond);
 MaliStep mali_op_sync_add32(MaliCtx *x);
 MaliStep mali_op_sync_set32(MaliCtx *x);
 MaliStep mali_op_sync_wait32(MaliCtx *x);

@@ -145,8 +145,8 @@ struct MaliGpu {
     MaliOps ops;
     void *opaque;
     uint64_t timer_set;           /* last deadline given to the embedder */
-    /* Derived, valid within one slice only: page of the last instruction fetch. */
-    struct { uint64_t va, pa; unsigned as; bool valid; } fetch;
+    /* Derived, valid within one slice only: page and 64-byte line of the last instruction fetch. */
+    struct { uint64_t va, pa, line_va, line[8]; unsigned as; bool valid, line_valid; } fetch;
     bool hold_events;             /* events only get pending: a request is being worked on */
     bool sync_dirty;              /* a sync object or progress counter changed in this slice */
     const struct MaliOp *op[256]; /* opcode table of this GPU's architecture */

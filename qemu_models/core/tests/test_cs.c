@@ -417,6 +417,18 @@ TEST(code_is_data)
     CHECK_EQ(reg(9), 1);
 }
 
+TEST(code_written_by_the_cpu)
+{
+    env_new(&e, 1);
+    env_code(&e, (const uint64_t[]){ BRANCH(CS_COND_ALWAYS, 0, -1), MOVE32(9, 1) }, 2);
+    BODY(MOVE48(4, e.code_va), MOVE32(6, 16), CALL(4, 6));
+    mach_run(e.m, 5 * MS);
+    CHECK_EQ(reg(9), 0);
+    ram_w64(e.m, e.code_pa, NOP());
+    mach_run(e.m, MS);
+    CHECK_EQ(reg(9), 1);
+}
+
 TEST(job_of_panthor_round_the_ring)
 {
     env_new(&e, 1);

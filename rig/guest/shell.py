@@ -102,7 +102,7 @@ class RunResult(Protocol):
         ...
 
     @property
-    def stdout(self) -> bytes:
+    def stdout(self) -> str:
         """What it wrote."""
         ...
 
@@ -134,6 +134,8 @@ class AgentShell:
             raise RigError(
                 FailureClass.HANG, f"`{shlex.join(argv)}` did not end within {timeout:g} s"
             )
-        status = SIGNAL_BASE + done.signal if done.signal else done.status or 0
-        result = ShellResult(status, done.stdout.decode(errors="replace"))
+        status = SIGNAL_BASE + done.signal if done.signal else done.status
+        if status is None:
+            raise RigError(FailureClass.LOST, f"the agent does not know how `{argv[0]}` ended")
+        result = ShellResult(status, done.stdout)
         return result.checked(argv) if check else result

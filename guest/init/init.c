@@ -99,8 +99,9 @@ static void log_line(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(line + head, sizeof(line) - head, format, args);
+	vsnprintf(line + head, sizeof(line) - head - 1, format, args);
 	va_end(args);
+	strcat(line, "\n"); /* else the record stays open, and invisible, until the next one */
 	if (fd < 0)
 		return;
 	if (write(fd, line, strlen(line)) < 0)
@@ -206,8 +207,6 @@ static void child_signals(void)
 {
 	sigset_t none;
 
-	for (int sig = 1; sig < NSIG; sig++)
-		signal(sig, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -26,6 +26,13 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
         "agent/buf.c",
         "agent/transport.c",
     ),
+    "heapctl": ("clients/heapctl.c",),
+    "gpuctl": (
+        "clients/gpuctl.c",
+        "clients/gpu.c",
+        "clients/gpu_job.c",
+        "clients/gpu_rotate.c",
+    ),
 }
 """Program: its sources below guest/."""
 

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Command-stream encoder for Mali CSF GPUs, arch 10 and later (where the later
+ * ones did not change an instruction): docs/mali-csf.md section 5.2.
+ *
+ * 64-bit little-endian words: opcode [63:56], destination or base register
+ * [55:48], first source or address register [47:40], second source [39:32],
+ * immediates below. The kernel uses the last 4 registers around a job.
+ */
+#ifndef RIG_CS_H
+#define RIG_CS_H
+
+#include <stdint.h>
+
+enum cs_cond { CS_LE, CS_GT, CS_EQ, CS_NE, CS_LT, CS_GE, CS_ALWAYS };
+
+/* FLUSH_CACHE2 modes */
+enum { CS_FLUSH_CLEAN_INV = 3, CS_FLUSH_INV = 2 };
+
+static inline uint64_t cs_op(unsigned int opcode)
+{
+	return (uint64_t)opcode << 56;
+}
+
+static inline uint64_t cs_dst(unsigned int reg)
+{
+	return (uint64_t)reg << 48;
+}
+
+static inline uint64_t cs_src(unsigned int reg)
+{
+	return (uint64_t)reg << 40;
+}
+
+static inline uint64_t cs_nop(void)
+{
+	return 0;
+}
+
+/* r[dst], r[dst+1] = 48-bit immediate */
+static inline uint64_t cs_move48(unsigned int dst, uint64_t imm)
+{
+	return cs_op(1) | cs_dst(dst) | (imm & 0xffffffffffff);
+}
+
+static inline uint64_t cs_move32(unsigned int dst, uint32_t imm)
+{
+	return cs_op(2) | cs_dst(dst) | imm;
+}
+
+/* Wait until the scoreboard entries in `mask` are free. */
+static inline uint64_t cs_wait(uint16_t mask)
+{
+	return cs_op(3) | (uint64_t)mask << 16;
+}
+
+static inline uint64_t cs_add_imm32(unsigned int dst, unsigned int src, int32_t imm)
+{
+	return cs_op(16) | cs_dst(dst) | cs_src(src) | (uint32_t)imm;
+}
+
+/* For each set bit i of `mask`: mem32[r64[address] + offset + 4 i] = r[base + i] */
+static inline uint64_t cs_store(unsigned int base, unsigned int address, uint16_t mask,
+				int16_t offset)
+{
+	return cs_op(21) | cs_dst(base) | cs_src(address) | (uint64_t)mask << 16 |
+	       (uint16_t)offset;
+}
+
+/* When r[value] (signed) is `cond` 0: continue `offset` instructions after the next one. */
+static inline uint64_t cs_branch(enum cs_cond cond, unsigned int value, int16_t offset)
+{
+	return cs_op(22) | cs_src(value) | (uint64_t)cond << 28 | (uint16_t)offset;
+}
+
+/* Clean and invalidate L2 and LSC, invalidate the rest; signals `entry`. r[id]: flush id, 0 = now */
+static inline uint64_t cs_flush_caches(unsigned int id, unsigned int entry)
+{
+	return cs_op(36) | (uint64_t)entry << 48 | cs_src(id) | CS_FLUSH_INV << 8 |
+	       CS_FLUSH_CLEAN_INV << 4 | CS_FLUSH_CLEAN_INV;
+}
+
+/* The next `count` instructions run in protected mode. */
+static inline uint64_t cs_prot_region(uint16_t count)
+{
+	return cs_op(41) | count;
+}
+
+#endif

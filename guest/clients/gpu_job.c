@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* gpuctl job and submit-bench: short command streams on one group. */
+#include "gpuctl.h"
+
+#include "cs.h"
+
+#define BO_SIZE 65536u
+/* The target lies behind the code, in the same buffer unless a heap is named. */
+#define TARGET_OFFSET 0x8000u
+#define HEAP_VA (GPU_VA_BASE + 0x1000000u)
+#define FLUSH_ENTRY 1u
+
+enum { R_ADDRESS = 0, R_VALUE = 2, R_FLUSH_ID = 4 };
+
+struct session {
+	struct gpu gpu;
+	uint32_t vm, group, syncobj;
+	struct gpu_bo bo;
+};
+
+static void session_open(struct session *s, const struct options *o)
+{
+	struct gpu_group_options options;
+
+	group_options(o, &options);
+	need(gpu_open(&s->gpu));
+	need(gpu_vm_create(&s->gpu, &s->vm));
+	need(gpu_bo_create(&s->gpu, s->vm, GPU_VA_BASE, BO_SIZE, &s->bo));
+	need(gpu_group_create(&s->gpu, s->vm, &options, &s->group));
+	need(gpu_syncobj_create(&s->gpu, &s->syncobj));
+}
+
+static void session_close(struct session *s)
+{
+	need(gpu_group_destroy(&s->gpu, s->group));
+	need(gpu_vm_destroy(&s->gpu, s->vm));
+}
+
+/* Store one value; returns the number of instructions. */
+static unsigned int write_store(const struct session *s, uint64_t *code, uint64_t target,
+				uint32_t value, bool protect)
+{
+	const uint16_t all = gpu_all_scoreboards(&s->gpu);
+	unsigned int n = 0;
+
+	code[n++] = cs_move48(R_ADDRESS, target);
+	code[n++] = cs_move32(R_VALUE, value);
+	if (protect)
+		code[n++] = cs_prot_region(2);
+	code[n++] = cs_store(R_VALUE, R_ADDRESS, 1, 0);
+	code[n++] = cs_wait(all);
+	code[n++] = cs_move32(R_FLUSH_ID, 0);
+	code[n++] = cs_flush_caches(R_FLUSH_ID, FLUSH_ENTRY);
+	code[n++] = cs_wait(all);
+	return n;
+}
+
+/* Whether all that was submitted ended in time; a time-out is a finding, not an error. */
+static bool finished(struct session *s, uint64_t timeout_ms)
+{
+	const int64_t start = monotonic_ns();
+	int failed = gpu_syncobj_wait(&s->gpu, s->syncobj, start + (int64_t)timeout_ms * 1000000);
+
+	if (failed && errno != ETIME)
+		need(failed);
+	printf("wait=%s wait_us=%lld\n", failed ? "ETIME" : "ok",
+	       (long long)(monotonic_ns() - start) / 1000);
+	return !failed;
+}
+
+_Noreturn void cmd_job(const struct options *o)
+{
+	volatile uint32_t *result;
+	struct gpu_bo target = { .va = GPU_VA_BASE + TARGET_OFFSET };
+	struct session s;
+	unsigned int words;
+	bool done, usable;
+
+	session_open(&s, o);
+	result = (uint32_t *)((char *)s.bo.map + TARGET_OFFSET);
+	*result = ~(uint32_t)o->value;
+	if (o->heap)
+		need(gpu_bo_import(&s.gpu, s.vm, HEAP_VA, BO_SIZE, o->heap, &target));
+	words = write_store(&s, s.bo.map, target.va, (uint32_t)o->value, o->protect);
+	need(gpu_submit(&s.gpu, s.group, (unsigned int)o->queue, s.bo.va, words, s.syncobj));
+	done = finished(&s, o->timeout_ms);
+	usable = print_group_state(&s.gpu, s.group);
+	printf(" target=%#llx", (unsigned long long)target.va);
+	if (!o->heap)
+		printf(" value=%#x", *result);
+	putchar('\n');
+	if (!usable)
+		result_fail("group", "dead");
+	if (!done)
+		result_fail("syncobj_wait", "ETIME");
+	if (!o->heap && *result != (uint32_t)o->value)
+		result_fail("value", "wrong");
+	session_close(&s);
+	result_ok();
+}
+
+_Noreturn void cmd_bench(const struct options *o)
+{
+	int64_t start, submitted, end;
+	struct session s;
+	unsigned int words;
+
+	if (!o->count)
+		result_fail("count", "zero");
+	session_open(&s, o);
+	words = write_store(&s, s.bo.map, GPU_VA_BASE + TARGET_OFFSET, (uint32_t)o->value, false);
+	start = monotonic_ns();
+	for (uint64_t i = 0; i < o->count; i++)
+		need(gpu_submit(&s.gpu, s.group, (unsigned int)o->queue, s.bo.va, words,
+				i + 1 == o->count ? s.syncobj : 0));
+	submitted = monotonic_ns();
+	if (!finished(&s, o->timeout_ms))
+		result_fail("syncobj_wait", "ETIME");
+	end = monotonic_ns();
+	printf("jobs=%llu submit_us=%lld total_us=%lld submits_per_s=%.0f jobs_per_s=%.0f\n",
+	       (unsigned long long)o->count, (long long)(submitted - start) / 1000,
+	       (long long)(end - start) / 1000, (double)o->count * 1e9 / (double)(submitted - start),
+	       (double)o->count * 1e9 / (double)(end - start));
+	if (!print_group_state(&s.gpu, s.group)) {
+		putchar('\n');
+		result_fail("group", "dead");
+	}
+	putchar('\n');
+	session_close(&s);
+	result_ok();
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * gpuctl: test client of the panthor driver.
+ *
+ *   gpuctl query
+ *   gpuctl groups N        one VM, N groups; "READY groups=…", held until stdin closes
+ *   gpuctl job             one job stores a value; checked through a CPU mapping
+ *   gpuctl rotate          many groups count in registers and must be swapped meanwhile
+ *   gpuctl submit-bench N  N jobs, timed
+ *
+ * Options (name=value or --name value): see usage(). Output: key=value words;
+ * the last line is "RESULT ok", or "RESULT fail step=… why=…" with an errno's
+ * name. Exit status 0 only with ok.
+ */
+#include "gpuctl.h"
+
+static const char usage_text[] =
+	"usage: gpuctl query | groups N | job | rotate | submit-bench N   [options]\n"
+	"  queues=1 ring=65536 priority=1 flags=0   of each group\n"
+	"  timeout=60000                            ms for all jobs together\n"
+	"  value=0xcafe0001 queue=0                 job: what is stored, by which queue\n"
+	"  heap=NAME                                job: into a buffer of this dma-heap (not read back)\n"
+	"  protect=1                                job: store in a protected region\n"
+	"  groups=12 jobs=2 inner=1000 outer=100    rotate: each job adds inner*outer times\n"
+	"  shared-vm=1                              rotate: one VM for all, not one each\n";
+
+static _Noreturn void usage(void)
+{
+	fputs(usage_text, stderr);
+	exit(2);
+}
+
+void need(int failed)
+{
+	if (failed)
+		result_fail(gpu_step, errno_name(errno));
+}
+
+void group_options(const struct options *o, struct gpu_group_options *g)
+{
+	*g = (struct gpu_group_options){
+		.queues = (unsigned int)o->queues,
+		.priority = (unsigned int)o->priority,
+		.ring_size = (uint32_t)o->ring,
+		.flags = (uint32_t)o->flags,
+	};
+}
+
+bool print_group_state(struct gpu *gpu, uint32_t group)
+{
+	uint32_t state, fatal;
+
+	need(gpu_group_state(gpu, group, &state, &fatal));
+	printf("state=%#x fatal=%#x", state, fatal);
+	return !state && !fatal;
+}
+
+static void print_gpu_info(const struct gpu *gpu)
+{
+	const struct drm_panthor_gpu_info *i = &gpu->info;
+
+	printf("driver=panthor version=%d.%d.%d\n", gpu->version.version_major,
+	       gpu->version.version_minor, gpu->version.version_patchlevel);
+	printf("gpu_id=%#x gpu_rev=%#x arch=%u.%u.%u product=%u\n", i->gpu_id, i->gpu_rev,
+	       i->gpu_id >> 28, i->gpu_id >> 24 & 0xf, i->gpu_id >> 20 & 0xf,
+	       i->gpu_id >> 16 & 0xf);
+	printf("shader_present=%#llx l2_present=%#llx tiler_present=%#llx as_present=%#x\n",
+	       (unsigned long long)i->shader_present, (unsigned long long)i->l2_present,
+	       (unsigned long long)i->tiler_present, i->as_present);
+	printf("csf_id=%#x l2_features=%#x tiler_features=%#x mem_features=%#x mmu_features=%#x\n",
+	       i->csf_id, i->l2_features, i->tiler_features, i->mem_features, i->mmu_features);
+	printf("thread_features=%#x max_threads=%u core_features=%#x gpu_features=%#llx\n",
+	       i->thread_features, i->max_threads, i->core_features,
+	       (unsigned long long)i->gpu_features);
+	printf("coherency_features=%#x selected_coherency=%u\n", i->coherency_features,
+	       i->selected_coherency);
+}
+
+static _Noreturn void cmd_query(void)
+{
+	struct drm_panthor_group_priorities_info priorities = { 0 };
+	struct drm_panthor_timestamp_info stamp = { 0 };
+	struct gpu gpu;
+
+	need(gpu_open(&gpu));
+	print_gpu_info(&gpu);
+	printf("csg_slots=%u cs_slots=%u cs_regs=%u scoreboards=%u unpreserved_regs=%u\n",
+	       gpu.csif.csg_slot_count, gpu.csif.cs_slot_count, gpu.csif.cs_reg_count,
+	       gpu.csif.scoreboard_slot_count, gpu.csif.unpreserved_cs_reg_count);
+	need(gpu_query(&gpu, DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO, &priorities,
+		       sizeof(priorities)));
+	printf("priorities=%#x\n", priorities.allowed_mask);
+	need(gpu_query(&gpu, DRM_PANTHOR_DEV_QUERY_TIMESTAMP_INFO, &stamp, sizeof(stamp)));
+	printf("timestamp_hz=%llu timestamp=%llu timestamp_offset=%llu\n",
+	       (unsigned long long)stamp.timestamp_frequency,
+	       (unsigned long long)stamp.current_timestamp,
+	       (unsigned long long)stamp.timestamp_offset);
+	result_ok();
+}
+
+static _Noreturn void cmd_groups(const struct options *o)
+{
+	struct gpu_group_options options;
+	const char *why = "0";
+	struct gpu gpu;
+	uint32_t vm, *groups = calloc(o->count + 1, sizeof(*groups));
+	uint64_t made;
+
+	if (!groups)
+		result_errno("calloc");
+	group_options(o, &options);
+	need(gpu_open(&gpu));
+	need(gpu_vm_create(&gpu, &vm));
+	for (made = 0; made < o->count; made++)
+		if (gpu_group_create(&gpu, vm, &options, &groups[made])) {
+			why = errno_name(errno);
+			break;
+		}
+	printf("READY groups=%llu errno=%s\n", (unsigned long long)made, why);
+	hold_until_eof();
+	for (uint64_t i = 0; i < made; i++)
+		need(gpu_group_destroy(&gpu, groups[i]));
+	need(gpu_vm_destroy(&gpu, vm));
+	if (made < o->count)
+		result_fail("group_create", why);
+	result_ok();
+}
+
+static bool set_number(struct options *o, const char *name, const char *text)
+{
+	const struct {
+		const char *name;
+		uint64_t *value;
+	} numbers[] = {
+		{ "groups", &o->groups }, { "jobs", &o->jobs },		{ "inner", &o->inner },
+		{ "outer", &o->outer },	  { "queues", &o->queues },	{ "priority", &o->priority },
+		{ "flags", &o->flags },	  { "ring", &o->ring },		{ "timeout", &o->timeout_ms },
+		{ "value", &o->value },	  { "queue", &o->queue },	{ "protect", &o->protect },
+		{ "shared-vm", &o->shared_vm },
+	};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (!strcmp(numbers[i].name, name))
+			return parse_size(text, numbers[i].value);
+	return false;
+}
+
+/* name=value, --name=value or --name value */
+static void parse_options(struct options *o, char **args)
+{
+	for (; *args; args++) {
+		char *name = *args + (strncmp(*args, "--", 2) ? 0 : 2);
+		char *value = strchr(name, '=');
+
+		if (value)
+			*value++ = 0;
+		else
+			value = *++args;
+		if (!value)
+			usage();
+		if (!strcmp(name, "heap"))
+			o->heap = value;
+		else if (!set_number(o, name, value))
+			usage();
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {
+		.groups = 12, .jobs = 2, .inner = 1000, .outer = 100,
+		.queues = 1, .priority = 1, .ring = 65536, .timeout_ms = 60000, .value = 0xcafe0001,
+	};
+	const char *command = argc > 1 ? argv[1] : "";
+	const bool counted = !strcmp(command, "groups") || !strcmp(command, "submit-bench");
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc < 2 + counted || (counted && !parse_size(argv[2], &o.count)))
+		usage();
+	parse_options(&o, argv + 2 + counted);
+	if (!o.queues || o.queues > GPU_MAX_QUEUES || o.queue >= o.queues || !o.inner || !o.outer ||
+	    o.inner > INT32_MAX || o.outer > INT32_MAX || o.count > 1000000 || o.groups > 100000)
+		usage();
+	if (!strcmp(command, "query"))
+		cmd_query();
+	if (!strcmp(command, "groups"))
+		cmd_groups(&o);
+	if (!strcmp(command, "job"))
+		cmd_job(&o);
+	if (!strcmp(command, "submit-bench"))
+		cmd_bench(&o);
+	if (!strcmp(command, "rotate"))
+		cmd_rotate(&o);
+	usage();
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* gpuctl's commands and their options. */
+#ifndef RIG_GPUCTL_H
+#define RIG_GPUCTL_H
+
+#include "gpu.h"
+
+struct options {
+	uint64_t count; /* the number behind the command */
+	uint64_t groups, jobs; /* rotate */
+	uint64_t inner, outer; /* rotate: additions between stores, stores of a job */
+	uint64_t queues, priority, flags, ring;
+	uint64_t timeout_ms;
+	uint64_t value; /* job: what is stored */
+	uint64_t queue; /* job: on which queue */
+	uint64_t protect; /* job: run the store in a protected region */
+	uint64_t shared_vm; /* rotate: one VM for all groups instead of one each */
+	const char *heap; /* job: the target is a buffer of this dma-heap */
+};
+
+void group_options(const struct options *o, struct gpu_group_options *g);
+/* End with RESULT fail, naming gpu_step and errno, unless `failed` is 0. */
+void need(int failed);
+/* Print "state=0x… fatal=0x…" of a group; false when it is not usable any more. */
+bool print_group_state(struct gpu *gpu, uint32_t group);
+
+_Noreturn void cmd_job(const struct options *o);
+_Noreturn void cmd_bench(const struct options *o);
+_Noreturn void cmd_rotate(const struct options *o);
+
+#endif

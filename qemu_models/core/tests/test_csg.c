@@ -183,6 +183,25 @@ TEST(events_wait_for_the_acknowledgement)
     CHECK_EQ(events(), 0);
 }
 
+TEST(idle_groups_make_the_gpu_idle)
+{
+    env_new(&e, 1);
+    submit_nop(0);
+    grp_ring(e.m, &e.g);
+    mach_run(e.m, 500000);
+    CHECK_EQ((glb_ack(e.m) ^ mcu_r32(e.m, FW_GLB_IN_VA)) & GLB_IDLE, 0);
+    mach_run(e.m, MS);        /* idle_timer is 0.8 ms */
+    CHECK_EQ((glb_ack(e.m) ^ mcu_r32(e.m, FW_GLB_IN_VA)) & GLB_IDLE, GLB_IDLE);
+    CHECK(job_raw() & JOB_INT_GLOBAL);
+}
+
+TEST(no_timer_while_all_is_idle)
+{
+    env_new(&e, 4);
+    mach_run(e.m, 10 * MS);
+    CHECK_EQ(e.m->timer, MALI_NEVER);
+}
+
 TEST(local_scope_tells_the_host_nothing)
 {
     env_new(&e, 1);

@@ -109,6 +109,75 @@ static void fix_crc(void)
     ram_w32(e.m, blob_pa(12), blob_crc());
 }
 
+/* ---- more groups than slots: what panthor's tick does (sched.c:2270-2430) ---- */
+
+#define GROUPS 10u
+#define SLOTS 7u          /* one address space is the MCU's */
+
+static Env group[GROUPS];
+
+static bool all_done(void)
+{
+    bool all = true;
+
+    for (unsigned i = 0; i < GROUPS; i++) {
+        e = group[i];
+        all = all && done(0) && done(1);
+    }
+    return all;
+}
+
+/* Evicts whoever is in the slot, then lets the next one in. */
+static void rotate(unsigned slot, unsigned leaves, unsigned enters, bool first)
+{
+    if (leaves < GROUPS) {
+        e = group[leaves];
+        suspend();
+        env_ack(&e);
+    }
+    e = group[enters];
+    if (first) {
+        grp_bind(e.m, &e.g, slot, slot + 1, CSG_STATE_START);
+    } else {
+        resume(slot, slot + 1);
+    }
+    group[enters] = e;
+}
+
+TEST(ten_groups_take_turns)
+{
+    unsigned in[SLOTS], next = 0, tick;
+    bool known[GROUPS] = { false };
+
+    env_new_ips(&e, 2, 2000000);
+    grp_state(e.m, &e.g, CSG_STATE_TERMINATE);
+    for (unsigned i = 0; i < GROUPS; i++) {
+        env_group(&group[i], e.m, 2);
+        e = group[i];
+        long_job(0);
+        long_job(1);
+        group[i] = e;
+    }
+    memset(in, 0xff, sizeof(in));
+    for (tick = 0; tick < 100 && !all_done(); tick++) {
+        for (unsigned s = 0; s < SLOTS; s++) {
+            rotate(s, in[s], next, !known[next]);
+            known[next] = true;
+            in[s] = next;
+            next = (next + 1) % GROUPS;
+        }
+        mach_run(e.m, 10 * MS);
+        for (unsigned s = 0; s < SLOTS; s++) {
+            e = group[in[s]];
+            csg_toggle(e.m, s, CSG_STATUS_UPDATE);
+            env_ack(&e);
+        }
+    }
+    CHECK(tick < 100);
+    CHECK(tick > 3);
+    CHECK_EQ(ev_count(e.m, "violation"), 0);
+}
+
 TEST(events_tell_what_is_in_the_buffer)
 {
     char want[64];

@@ -11,54 +11,20 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
+
+from tests.model.channel import Channel, QTestError
+
+__all__ = ["GPU", "RAM", "Event", "QTest", "QTestError"]
 
 GPU = 0x0B000000
 RAM = 0x40000000
-TIMEOUT_S = 20.0
 Event = dict[str, Any]
-
-
-class QTestError(Exception):
-    """QEMU refused a command, died, or did not answer in time."""
-
-
-class Channel:
-    """One line-based conversation over one end of a socket pair."""
-
-    def __init__(self) -> None:
-        self._ours, self.theirs = socket.socketpair()
-        self._ours.settimeout(TIMEOUT_S)
-        self._in: IO[str] = self._ours.makefile("r", newline="\n")
-
-    def send(self, line: str) -> None:
-        try:
-            self._ours.sendall(f"{line}\n".encode())
-        except OSError as exc:
-            raise QTestError("QEMU is gone") from exc
-
-    def receive(self) -> str:
-        """Next line; raises `QTestError` when QEMU is gone or silent."""
-        try:
-            line = self._in.readline()
-        except TimeoutError as exc:
-            raise QTestError(f"no answer from QEMU in {TIMEOUT_S} s") from exc
-        except OSError:  # reset by a peer that died with our words unread
-            line = ""
-        if not line:
-            raise QTestError("QEMU is gone")
-        return line.strip()
-
-    def close(self) -> None:
-        self._in.close()
-        self._ours.close()
-        self.theirs.close()
 
 
 class QTest:

@@ -94,14 +94,13 @@ static void receive(void)
 	for (int turn = 0; transport.connected && turn < IO_TURNS; turn++) {
 		ssize_t n = transport_read(&transport, chunk, sizeof(chunk));
 
-		if (n < 0)
+		/*
+		 * The end of a connection means nothing: the port reports it out of
+		 * order, even after the next host's first bytes. A HELLO says all.
+		 */
+		if (n <= 0)
 			return;
-		if (n > 0) {
-			deframer_feed(&deframer, chunk, (size_t)n, handle_frame, NULL);
-		} else {
-			deframer_reset(&deframer);
-			host_lost();
-		}
+		deframer_feed(&deframer, chunk, (size_t)n, handle_frame, NULL);
 	}
 }
 

@@ -109,13 +109,24 @@ static struct proc *start_program(struct reader *r)
 	return p;
 }
 
+/* Another host: forget what the last one asked for, drop answers to it. */
+static void new_session(uint64_t id)
+{
+	session = id;
+	buf_clear(&outgoing);
+	for (struct proc *p = procs; p; p = p->next) {
+		p->waiter.kind = WAIT_NONE;
+		if (p->foreground)
+			proc_signal(p, SIGKILL);
+	}
+}
+
 static void op_hello(const struct frame *f)
 {
 	struct buf body = { 0 };
 
 	if (f->session != session)
-		host_lost();
-	session = f->session;
+		new_session(f->session);
 	buf_u32(&body, PROTOCOL_VERSION);
 	buf_u32(&body, (uint32_t)getpid());
 	buf_u64(&body, clock_ns(CLOCK_BOOTTIME));
@@ -385,15 +396,4 @@ int64_t procs_deadline(void)
 		if (p->waiter.kind != WAIT_NONE && p->waiter.deadline < first)
 			first = p->waiter.deadline;
 	return first;
-}
-
-void host_lost(void)
-{
-	session = 0;
-	buf_clear(&outgoing);
-	for (struct proc *p = procs; p; p = p->next) {
-		p->waiter.kind = WAIT_NONE;
-		if (p->foreground)
-			proc_signal(p, SIGKILL);
-	}
 }

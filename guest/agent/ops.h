@@ -15,7 +15,5 @@ void handle_frame(void *ctx, const struct frame *frame);
 void procs_tick(void);
 /* When procs_tick() has to be called again, ms monotonic, or NO_DEADLINE. */
 int64_t procs_deadline(void);
-/* The host went away: forget what it asked for, drop half-sent answers. */
-void host_lost(void);
 
 #endif

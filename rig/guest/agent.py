@@ -135,7 +135,7 @@ class Agent:
         self.close()
 
     def close(self) -> None:
-        """Disconnect; the agent kills what this connection's `run` calls left running."""
+        """Disconnect; the next host's `hello` kills what a `run` of this one left running."""
         self._socket.close()
 
     def hello(self, deadline: float) -> float:

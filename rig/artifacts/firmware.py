@@ -61,6 +61,7 @@ TFA_SWITCHES: Mapping[str, str] = {
     "SPD": "opteed",
     "NEED_BL32": "yes",
     "QEMU_USE_GIC_DRIVER": "QEMU_GICV3",
+    "CRASH_REPORTING": "1",  # default in a release build: an exception in EL3 hangs in silence
     "BUILD_STRING": "panthor-rig",
     "BUILD_MESSAGE_TIMESTAMP": f'"{BUILT}"',
 }

@@ -212,8 +212,8 @@ def test_what_a_vanished_host_ran_is_killed(server: Path, tmp_path: Path) -> Non
         old.hello(SLOW_S)
         body = b"\xff" * 4 + wire.pack_strings(["sh", "-c", f"echo $$ > {note}; exec sleep 99"])
         body += wire.pack_strings([]) + wire.pack_bytes(b"")
-        frame = wire.request(old._session, 99, wire.Op.RUN, body)
-        old._send(frame, time.monotonic() + SLOW_S, "run")
+        frame = wire.request(old._link.session, 99, wire.Op.RUN, body)
+        old._link.send(frame, time.monotonic() + SLOW_S, "run")
         _wait_for_text(note)
     with Agent(server) as new:
         new.hello(SLOW_S)
@@ -232,7 +232,7 @@ def test_garbage_and_half_frames_are_dropped(server: Path) -> None:
     with Agent(server) as conn:
         half = wire.request(1, 1, wire.Op.PUT, b"x" * 5000)[:-2000]
         for junk in (b"boot noise\n", half, b"\xc0\xdb\xdb\xc0", b"\xc0\xc0", bytes(range(256))):
-            conn._socket.send(junk)
+            conn._link.socket.send(junk)
             conn.hello(SLOW_S)
         assert conn.run(["true"]).ok
 
@@ -245,18 +245,18 @@ def test_requests_without_a_session_are_not_answered(server: Path) -> None:
 def test_bad_requests_are_refused(agent: Agent) -> None:
     for op in (wire.Op.RUN, wire.Op.WAIT, wire.Op.KILL, wire.Op.STDIN, wire.Op.PUT, wire.Op.GET):
         with pytest.raises(AgentError, match="EINVAL"):
-            agent._call(op, b"\x01", SLOW_S, op.name)
+            agent._link.call(op, b"\x01", op.name)
     with pytest.raises(AgentError, match="EINVAL"):
         agent.run(["nul\0inside"])
     with pytest.raises(AgentError, match="EINVAL"):
         agent.run([])
     with pytest.raises(AgentError, match="EINVAL"):
-        agent._call(wire.Op.RUN, b"\0\0\0\0" + b"\xff" * 8, SLOW_S, "a huge count")
+        agent._link.call(wire.Op.RUN, b"\0\0\0\0" + b"\xff" * 8, "a huge count")
 
 
 def test_an_unknown_request_is_refused(agent: Agent) -> None:
     with pytest.raises(AgentError) as caught:
-        agent._call(99, b"", SLOW_S, "unknown")  # type: ignore[arg-type]
+        agent._link.call(99, b"", "unknown")  # type: ignore[arg-type]
     assert caught.value.errno == errno.EOPNOTSUPP
 
 

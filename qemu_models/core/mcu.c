@@ -236,7 +236,7 @@ void mali_mcu_halt(MaliGpu *g)
     quiesce(g, MCU_STATUS_HALT);
 }
 
-/* A halted or failed MCU must be disabled before it boots again (spec 1.5). */
+/* A halted or failed MCU must be disabled before it boots again (spec 1.5; power.c for the exception). */
 void mali_mcu_control(MaliGpu *g, uint32_t val)
 {
     g->s.mcu_control = val & 3;

@@ -237,6 +237,22 @@ uint32_t mali_power_read(MaliGpu *g, uint32_t offset)
     }
 }
 
+/*
+ * Losing L2 takes a failed MCU out of FATAL (U): the driver's way from a failed fast
+ * boot to a slow one is L2 off and on and MCU_CONTROL=AUTO, without a DISABLE in
+ * between (panthor_device.c:474-531).
+ */
+static void l2_changes(MaliGpu *g, bool on)
+{
+    if (on) {
+        g->s.counter[MALI_CNT_POWER_ONS]++;
+    } else if (g->s.mcu_status == MCU_STATUS_ENABLED) {
+        mali_violation(g, "l2-off", "L2 powered off while the MCU runs");
+    } else if (g->s.mcu_status == MCU_STATUS_FATAL) {
+        mali_mcu_stop(g);
+    }
+}
+
 /* LO and HI act on their own (pitfall 23). */
 void mali_power_write(MaliGpu *g, uint32_t offset, uint32_t val)
 {
@@ -254,10 +270,7 @@ void mali_power_write(MaliGpu *g, uint32_t offset, uint32_t val)
         return;
     }
     if (ready == &g->s.l2_ready) {
-        g->s.counter[MALI_CNT_POWER_ONS] += on;
-        if (!on && g->s.mcu_status == MCU_STATUS_ENABLED) {
-            mali_violation(g, "l2-off", "L2 powered off while the MCU runs");
-        }
+        l2_changes(g, on);
     }
     power_set(g, name, ready, next);
     mali_irq_raise(g, MALI_IRQ_GPU, GPU_IRQ_POWER_CHANGED | GPU_IRQ_POWER_CHANGED_ALL);

@@ -197,6 +197,28 @@ TEST(driver_slow_suspend)
     CHECK_EQ(ev_count(m, "violation"), 0);
 }
 
+/* panthor_device.c:474-531: a failed fast boot is tried again as a slow one, with no MCU_CONTROL=0. */
+TEST(driver_failed_fast_boot)
+{
+    Machine *m = probe();
+
+    CHECK(runtime_suspend(m));
+    CHECK(mali_fault_set(m->gpu, "boot-fail", 1));
+    irq_resume(m, GPU_INT_BASE, GPU_MASK);
+    power_on_l2(m);
+    irq_resume(m, MMU_INT_BASE, 0xffff);
+    as_enable(m, 0, m->mcu_root);
+    glb_level(m, GLB_HALT, 0);
+    CHECK(!fw_start(m));
+    CHECK_EQ(rd(m, MCU_STATUS), MCU_STATUS_FATAL);
+    disable_as0(m);
+    wr64(m, GPU_PWROFF + GPU_DOMAIN_L2, 1);
+    runtime_resume(m, false);
+    CHECK_HAS(ev_last(m, "mcu-boot"), "\"ok\":true,\"boot\":3,\"full\":true");
+    ping(m);
+    CHECK_EQ(ev_count(m, "violation"), 0);
+}
+
 /* device.c:125-154: the MCU does not answer. */
 TEST(driver_hang_reset)
 {

@@ -312,6 +312,26 @@ TEST(event_waits_for_the_host)
     CHECK(!take_irq(m));
 }
 
+TEST(event_names)
+{
+    static const struct { uint32_t bit; const char *name; } events[] = {
+        { GLB_IDLE, "idle" }, { GLB_PROTM_EXIT, "protm-exit" }, { GLB_PERFCNT_THRESHOLD, "perfcnt-threshold" },
+        { GLB_PERFCNT_OVERFLOW, "perfcnt-overflow" }, { 1u << 20, "inactive" },
+    };
+    Machine *m = mach_boot();
+    uint32_t ack = glb_ack(m);
+
+    for (unsigned i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+        mali_glb_event(m->gpu, events[i].bit);
+        CHECK_HAS(ev_last(m, "glb-event"), events[i].name);
+        CHECK_EQ(glb_ack(m) ^ ack, events[i].bit);
+        ack = glb_ack(m);
+    }
+    wr(m, MCU_CONTROL, 0);
+    mali_glb_event(m->gpu, GLB_IDLE);
+    CHECK_EQ(glb_ack(m), ack);
+}
+
 TEST(doorbell_of_groups_that_do_not_exist)
 {
     Machine *m = mach_boot();

@@ -146,7 +146,9 @@ class TestBed:
     @cached_property
     def firmware(self) -> Path:
         """Folder with flash.bin (TF-A, OP-TEE, BL33) and the ELF files."""
-        return self.builder.get(FirmwareRecipe(tfa=self.options.tfa_src, optee=self.options.optee_src)).path
+        return self.builder.get(
+            FirmwareRecipe(tfa=self.options.tfa_src, optee=self.options.optee_src)
+        ).path
 
     @cached_property
     def rootfs(self) -> Path:
@@ -156,7 +158,7 @@ class TestBed:
     @cached_property
     def mcu_firmware(self) -> Path:
         """The MCU's firmware image."""
-        return self.builder.get(CsffwRecipe(self.options.mcu_fw)).path / "mali_csffw.bin"
+        return self.builder.get(CsffwRecipe(override=self.options.mcu_fw)).path / "mali_csffw.bin"
 
     def build_all(self) -> None:
         """Every artifact, the long builds first."""

@@ -182,22 +182,55 @@ class Scenario:
         return [Extent(lend.pa, lend.size) for lend in self.secure().outstanding]
 
     # ---- the device
-    @property
-    def gpu(self) -> Session:
-        """Event log (`.gpu`), counters and the fault plan of the device."""
-        return self.session
+    def events(self, kind: str) -> list[Event]:
+        """The device's events of one kind so far."""
+        return self.session.gpu.of_kind(kind)
+
+    def last(self, kind: str) -> Event:
+        """The latest event of one kind."""
+        found = self.events(kind)
+        check(found, f"the GPU reported no {kind}")
+        return found[-1]
 
     def power_ons(self) -> int:
         """How often the GPU was powered on, counted by the device."""
         return self.session.counter("power-ons")
 
-    def sections(self) -> list[Event]:
-        """The firmware's sections as the MCU found them mapped at its last boot."""
-        boots = self.session.gpu.of_kind("mcu-boot")
-        check(boots, "the MCU has not booted", FailureClass.PROBE)
-        check(boots[-1]["ok"], "the MCU's last boot failed", FailureClass.PROBE)
+    def last_boot(self) -> Event:
+        """The MCU's last boot, which must have gone well."""
+        boot = self.last("mcu-boot")
+        check(boot["ok"], "the MCU's last boot failed", FailureClass.PROBE)
+        return boot
+
+    def prot_sections(self) -> list[Event]:
+        """The PROT sections as the MCU found them mapped at its last boot."""
+        boot = self.last_boot()
+        before = [e.seq for e in self.events("mcu-boot") if e.seq < boot.seq]
         # a boot reports its sections first and its outcome last
-        previous = boots[-2].seq if len(boots) > 1 else -1
-        return [
-            e for e in self.session.gpu.of_kind("section", since=previous) if e.seq < boots[-1].seq
-        ]
+        since = before[-1] if before else -1
+        found = [e for e in self.events("section") if since < e.seq < boot.seq and e["prot"]]
+        check(found, "the firmware image has no PROT section", FailureClass.INFRA)
+        return found
+
+
+def prot_extents(rig: Scenario) -> list[Extent]:
+    """Physical memory of all PROT sections, in the order of the image."""
+    return [extent for section in rig.prot_sections() for extent in extents(section["extents"])]
+
+
+def check_prot_sections_lent(rig: Scenario) -> None:
+    """Every PROT section is mapped, whole, in memory that Linux lent to OP-TEE."""
+    lent = rig.lent()
+    check(lent, "Linux has lent OP-TEE no memory although panthor bound with a protected heap")
+    for section in rig.prot_sections():
+        name = f"PROT section {section['va']:#x}"
+        check(section["mapped"], f"{name} is not mapped in the MCU's address space")
+        found = extents(section["extents"])
+        size = sum(extent.size for extent in found)
+        check(size == section["size"], f"{name} has {size} bytes mapped, not {section['size']}")
+        outside = [extent for extent in found if not extent.inside(lent)]
+        check(
+            not outside,
+            f"{name} lies at {', '.join(map(str, outside))}, outside the memory lent to OP-TEE "
+            f"({', '.join(map(str, lent))}): the driver did not take it from the heap",
+        )

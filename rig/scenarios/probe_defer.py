@@ -4,7 +4,13 @@
 from __future__ import annotations
 
 from rig.errors import FailureClass
-from rig.scenarios.kit import RENDER_NODE, Scenario, check, extents, scenario
+from rig.scenarios.kit import (
+    RENDER_NODE,
+    Scenario,
+    check,
+    check_prot_sections_lent,
+    scenario,
+)
 
 
 @scenario()
@@ -32,23 +38,3 @@ def test_heap_late(rig: Scenario) -> None:
     check(not rig.deferred(), "the GPU is bound and still listed as deferred", FailureClass.PROBE)
     check(rig.power_ons() > 0, "the driver is bound but never powered the GPU on")
     check_prot_sections_lent(rig)
-
-
-def check_prot_sections_lent(rig: Scenario) -> None:
-    """Every PROT section is mapped, whole, in memory that Linux lent to OP-TEE."""
-    lent = rig.lent()
-    check(lent, "Linux has lent OP-TEE no memory although panthor bound with a protected heap")
-    protected = [section for section in rig.sections() if section["prot"]]
-    check(protected, "the firmware image has no PROT section", FailureClass.INFRA)
-    for section in protected:
-        name = f"PROT section {section['va']:#x}"
-        check(section["mapped"], f"{name} is not mapped in the MCU's address space")
-        found = extents(section["extents"])
-        size = sum(extent.size for extent in found)
-        check(size == section["size"], f"{name} has {size} bytes mapped, not {section['size']}")
-        outside = [extent for extent in found if not extent.inside(lent)]
-        check(
-            not outside,
-            f"{name} lies at {', '.join(map(str, outside))}, outside the memory lent to OP-TEE "
-            f"({', '.join(map(str, lent))}): the driver did not take it from the heap",
-        )

@@ -19,7 +19,6 @@ from rig.guest.shell import GuestShell, sh
 from rig.session import Session
 from rig.verdict import klog, seclog
 
-
 POLL_S = 0.02
 
 

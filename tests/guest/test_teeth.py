@@ -11,4 +11,4 @@ def test_a_driver_that_ignores_the_heap_fails(rig: Rig) -> None:
     assert ran.code == 1
     row = ran.verdicts["probe-defer/heap-late"]
     assert row["outcome"] == "FAIL"
-    assert "outside the memory lent to OP-TEE" in row["sentence"]
+    assert "lent OP-TEE no memory" in row["sentence"]

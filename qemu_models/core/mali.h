@@ -50,8 +50,8 @@ typedef struct MaliConfig {
     bool coherent;       /* COHERENCY_FEATURES.ACE_LITE, with dma-coherent in the node */
     uint32_t counter_hz; /* frequency of @timestamp (CNTFRQ_EL0); 0: 62500000, that of QEMU's virt */
     uint32_t cs_ips;     /* command-stream instructions a second and stream; 0: not paced */
-    uint32_t suspend_size;        /* bytes; 0: default 0x3000 */
-    uint32_t protm_suspend_size;  /* bytes; 0: default 0x5000 (differs on purpose) */
+    uint32_t suspend_size;        /* bytes; 0: what the image's manifest says, else 0x3000 */
+    uint32_t protm_suspend_size;  /* the same; else 0x5000 (differs on purpose) */
 } MaliConfig;
 
 /* NULL with a reason in @err (static text) when the configuration names no known GPU. */

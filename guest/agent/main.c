@@ -20,6 +20,7 @@
 
 #include "ops.h"
 #include "proc.h"
+#include "session.h"
 #include "transport.h"
 
 #define FIXED_FDS 2u

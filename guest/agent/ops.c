@@ -11,31 +11,9 @@
 
 #include "file.h"
 #include "proc.h"
+#include "session.h"
 
-/* How long a killed process group may take to die before the reply says "stuck". */
-#define KILL_GRACE_MS 1000
 #define MAX_STRINGS 4096u
-
-struct buf outgoing;
-static uint64_t session;
-
-static void reply(uint32_t id, uint16_t op, uint16_t status, const struct buf *body)
-{
-	const bool lost = body && body->failed;
-	const size_t len = body && !lost ? body->len : 0;
-
-	if (lost)
-		status = ENOMEM;
-	if (!frame_write(&outgoing, session, id, op | OP_REPLY, status, len ? body->data : NULL,
-			 len))
-		frame_write(&outgoing, session, id, op | OP_REPLY, ENOMEM, NULL, 0);
-}
-
-static void reply_and_free(uint32_t id, uint16_t op, struct buf *body)
-{
-	reply(id, op, 0, body);
-	buf_free(body);
-}
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -73,22 +51,6 @@ static char **read_strings(struct reader *r)
 	return strings;
 }
 
-static int64_t deadline_after(uint32_t ms)
-{
-	return ms == UINT32_MAX ? NO_DEADLINE : now_ms() + ms;
-}
-
-static void answer_later(struct proc *p, enum waiter_kind kind, const struct frame *f,
-			 uint32_t timeout)
-{
-	p->waiter = (struct waiter){
-		.kind = kind,
-		.request = f->id,
-		.op = f->op,
-		.deadline = deadline_after(timeout),
-	};
-}
-
 static struct proc *start_program(struct reader *r)
 {
 	char **argv = read_strings(r);
@@ -109,24 +71,11 @@ static struct proc *start_program(struct reader *r)
 	return p;
 }
 
-/* Another host: forget what the last one asked for, drop answers to it. */
-static void new_session(uint64_t id)
-{
-	session = id;
-	buf_clear(&outgoing);
-	for (struct proc *p = procs; p; p = p->next) {
-		p->waiter.kind = WAIT_NONE;
-		if (p->foreground)
-			proc_signal(p, SIGKILL);
-	}
-}
-
 static void op_hello(const struct frame *f)
 {
 	struct buf body = { 0 };
 
-	if (f->session != session)
-		new_session(f->session);
+	session_begin(f->session);
 	buf_u32(&body, PROTOCOL_VERSION);
 	buf_u32(&body, (uint32_t)getpid());
 	buf_u64(&body, clock_ns(CLOCK_BOOTTIME));
@@ -319,81 +268,9 @@ void handle_frame(void *ctx, const struct frame *frame)
 		op_hello(&f);
 		return;
 	}
-	if (!session || f.session != session)
+	if (!session_is(f.session))
 		return; /* a host that is gone sent this */
 	failure = dispatch(&f);
 	if (failure)
 		reply(f.id, f.op, (uint16_t)failure, NULL);
-}
-
-static void answer(struct proc *p, bool timed_out)
-{
-	const struct waiter w = p->waiter;
-	struct buf body = { 0 };
-
-	p->waiter.kind = WAIT_NONE;
-	proc_report(p, timed_out, w.out_seen, w.err_seen, &body);
-	reply_and_free(w.request, w.op, &body);
-}
-
-static bool has_news(const struct proc *p)
-{
-	const struct waiter *w = &p->waiter;
-
-	if (!p->pid)
-		return true;
-	return w->kind == WAIT_OUTPUT &&
-	       (p->out.data.len > w->out_seen || p->err.data.len > w->err_seen);
-}
-
-/* The deadline of a waiter has passed; true when it is to be answered now. */
-static bool give_up(struct proc *p, int64_t now)
-{
-	if (!p->foreground)
-		return true;
-	if (!p->killed) {
-		proc_signal(p, SIGKILL);
-		p->killed = true;
-		p->waiter.deadline = now + KILL_GRACE_MS;
-		return false;
-	}
-	p->state = PROC_STUCK;
-	return true;
-}
-
-static void tick_one(struct proc *p, int64_t now)
-{
-	if (p->waiter.kind == WAIT_NONE) {
-		if (p->foreground && !p->pid)
-			proc_free(p); /* its host has gone */
-	} else if (has_news(p)) {
-		answer(p, p->killed);
-		if (p->foreground)
-			proc_free(p);
-	} else if (now >= p->waiter.deadline && give_up(p, now)) {
-		answer(p, true);
-		if (p->foreground)
-			proc_free(p); /* when it dies after all, procs_reap() takes it */
-	}
-}
-
-void procs_tick(void)
-{
-	const int64_t now = now_ms();
-	struct proc *next;
-
-	for (struct proc *p = procs; p; p = next) {
-		next = p->next;
-		tick_one(p, now);
-	}
-}
-
-int64_t procs_deadline(void)
-{
-	int64_t first = NO_DEADLINE;
-
-	for (struct proc *p = procs; p; p = p->next)
-		if (p->waiter.kind != WAIT_NONE && p->waiter.deadline < first)
-			first = p->waiter.deadline;
-	return first;
 }

@@ -70,6 +70,8 @@ typedef int proc_work(void *arg);
 extern struct proc *procs;
 
 int64_t now_ms(void);
+/* Close it unless it is -1; it is -1 then. */
+void close_fd(int *fd);
 
 /*
  * Start a child with piped stdio in its own session. Either argv (with `env`

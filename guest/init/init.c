@@ -9,35 +9,24 @@
  * everything else is dead. No module is loaded here.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
-#include <net/route.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
-/* QEMU's user network: the guest's address and the gateway are always these. */
-#define GUEST_ADDRESS "10.0.2.15"
-#define GUEST_NETMASK "255.255.255.0"
-#define GUEST_GATEWAY "10.0.2.2"
+#include "init.h"
+
 /* An optional program of the image, run before the guest is said to be ready. */
 #define HOOK "/etc/rig/rc"
-/* A service that ends sooner than this after its start waits this long for the next one. */
-#define RESPAWN_MS 1000
 /* What processes get between SIGTERM and SIGKILL at poweroff. */
 #define TERM_GRACE_MS 200
 
@@ -59,30 +48,9 @@ static const struct mount_point mounts[] = {
 	{ "configfs", "/sys/kernel/config", "configfs", NULL, 0 },
 };
 
-struct service {
-	char *const *argv;
-	const char *log; /* stdout and stderr; NULL: the console, as its controlling terminal */
-	pid_t pid;
-	int64_t started; /* ms */
-};
-
-static char *const agent_argv[] = { "/usr/sbin/rig-agent", NULL };
-static char *const dropbear_argv[] = { "/usr/sbin/dropbear", "-F", "-E", "-s", "-j", "-k",
-				       "-r", "/etc/dropbear/host_ed25519", "-p", "22", NULL };
-static char *const shell_argv[] = { "-sh", NULL };
-
-static struct service services[] = {
-	{ .argv = agent_argv, .log = "/run/agent.log" },
-	{ .argv = dropbear_argv, .log = "/run/dropbear.log" },
-	{ .argv = shell_argv },
-};
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-static char console[64] = "/dev/console";
 static volatile sig_atomic_t ending; /* the reboot(2) command that was asked for, or 0 */
 
-static int64_t now_ms(void)
+int64_t now_ms(void)
 {
 	struct timespec t;
 
@@ -90,8 +58,7 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* A line in the kernel's log, below what a quiet console shows. */
-static void log_line(const char *format, ...)
+void log_line(const char *format, ...)
 {
 	char line[256] = "<6>rig-init: ";
 	const size_t head = strlen(line);
@@ -122,136 +89,6 @@ static void mount_all(void)
 	symlink("/proc/self/fd", "/dev/fd");
 }
 
-static bool set_address(int sock, struct ifreq *ifr, unsigned long request, const char *text)
-{
-	struct sockaddr_in *in = (struct sockaddr_in *)&ifr->ifr_addr;
-
-	memset(in, 0, sizeof(*in));
-	in->sin_family = AF_INET;
-	inet_pton(AF_INET, text, &in->sin_addr);
-	return !ioctl(sock, request, ifr);
-}
-
-static bool link_up(int sock, const char *name)
-{
-	struct ifreq ifr = { 0 };
-
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
-	if (ioctl(sock, SIOCGIFFLAGS, &ifr))
-		return false;
-	ifr.ifr_flags |= IFF_UP;
-	return !ioctl(sock, SIOCSIFFLAGS, &ifr);
-}
-
-static bool default_route(int sock, const char *gateway)
-{
-	struct rtentry route = { .rt_flags = RTF_UP | RTF_GATEWAY };
-	struct sockaddr_in gw = { .sin_family = AF_INET };
-	const struct sockaddr_in any = { .sin_family = AF_INET };
-
-	inet_pton(AF_INET, gateway, &gw.sin_addr);
-	memcpy(&route.rt_gateway, &gw, sizeof(gw));
-	memcpy(&route.rt_dst, &any, sizeof(any));
-	memcpy(&route.rt_genmask, &any, sizeof(any));
-	return !ioctl(sock, SIOCADDRT, &route);
-}
-
-static void network(void)
-{
-	struct ifreq ifr = { .ifr_name = "eth0" };
-	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (sock < 0 || !link_up(sock, "lo"))
-		log_line("no loopback: %s", strerror(errno));
-	if (sock < 0)
-		return;
-	if (!set_address(sock, &ifr, SIOCSIFADDR, GUEST_ADDRESS) ||
-	    !set_address(sock, &ifr, SIOCSIFNETMASK, GUEST_NETMASK) || !link_up(sock, "eth0") ||
-	    !default_route(sock, GUEST_GATEWAY))
-		log_line("no network: %s", strerror(errno));
-	close(sock);
-}
-
-/* The last console that the kernel lists is the one of /dev/console. */
-static void find_console(void)
-{
-	char names[48];
-	int fd = open("/sys/class/tty/console/active", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, names, sizeof(names) - 1);
-	char *last;
-
-	if (fd >= 0)
-		close(fd);
-	if (n <= 0)
-		return;
-	names[n] = 0;
-	names[strcspn(names, "\n")] = 0;
-	last = strrchr(names, ' ');
-	snprintf(console, sizeof(console), "/dev/%s", last ? last + 1 : names);
-	if (access(console, R_OK | W_OK))
-		strcpy(console, "/dev/console");
-}
-
-static void say_on_console(const char *line)
-{
-	int fd = open(console, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	if (write(fd, line, strlen(line)) < 0)
-		log_line("console %s: %s", console, strerror(errno));
-	close(fd);
-}
-
-static void child_signals(void)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-static void onto_fds(int in, int out)
-{
-	dup2(in, 0);
-	dup2(out, 1);
-	dup2(out, 2);
-}
-
-static _Noreturn void service_child(const struct service *s)
-{
-	int in, out;
-
-	setsid();
-	child_signals();
-	if (s->log) {
-		in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-		out = open(s->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-		onto_fds(in, out);
-		execv(s->argv[0], s->argv);
-	} else {
-		in = open(console, O_RDWR | O_CLOEXEC);
-		ioctl(in, TIOCSCTTY, 1);
-		tcflush(in, TCIFLUSH);
-		onto_fds(in, in);
-		if (chdir("/root"))
-			log_line("/root: %s", strerror(errno));
-		execv("/bin/sh", s->argv);
-	}
-	log_line("%s: %s", s->argv[0], strerror(errno));
-	_exit(127);
-}
-
-static void service_start(struct service *s)
-{
-	s->started = now_ms();
-	s->pid = fork();
-	if (s->pid == 0)
-		service_child(s);
-	if (s->pid < 0)
-		log_line("fork: %s", strerror(errno));
-}
-
 static void run_hook(void)
 {
 	int status;
@@ -269,34 +106,12 @@ static void run_hook(void)
 		log_line(HOOK " ended with wait status %#x", status);
 }
 
-/* Start services that ended; returns ms until the next one is due, or -1. */
-static int respawn(void)
-{
-	const int64_t now = now_ms();
-	int64_t next = -1;
-
-	for (size_t i = 0; i < COUNT(services); i++) {
-		struct service *s = &services[i];
-		int64_t due = s->started + RESPAWN_MS;
-
-		if (s->pid > 0)
-			continue;
-		if (!s->started || now >= due)
-			service_start(s);
-		else if (next < 0 || due - now < next)
-			next = due - now;
-	}
-	return (int)next;
-}
-
 static void reap(void)
 {
 	pid_t pid;
 
 	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-		for (size_t i = 0; i < COUNT(services); i++)
-			if (services[i].pid == pid)
-				services[i].pid = 0;
+		service_ended(pid);
 }
 
 static void wait_signal(const sigset_t *set, int ms)
@@ -363,7 +178,7 @@ int main(void)
 	environment();
 	sethostname("rig", 3);
 	find_console();
-	service_start(&services[0]); /* the agent first: it is what the rig waits for */
+	start_first_service();
 	network();
 	run_hook();
 	log_line("ready, %lld ms after exec", (long long)(now_ms() - start));

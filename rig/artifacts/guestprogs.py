@@ -16,11 +16,13 @@ CFLAGS = ("-std=c11", "-O2", "-static", "-Wall", "-Wextra", "-Werror")
 GUEST = REPO / "guest"
 
 PROGRAMS: Mapping[str, tuple[str, ...]] = {
-    "init": ("init/init.c",),
+    "init": ("init/init.c", "init/net.c", "init/service.c"),
     "rig-agent": (
         "agent/main.c",
         "agent/ops.c",
         "agent/proc.c",
+        "agent/pump.c",
+        "agent/session.c",
         "agent/file.c",
         "agent/frame.c",
         "agent/buf.c",

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,6 +93,36 @@ def test_timeout_kills_the_whole_group(agent: Agent) -> None:
     assert (done.status, done.signal) == (None, signal.SIGKILL)
     assert time.monotonic() - started < SLOW_S
     _wait_until_gone(int(done.stdout))
+
+
+PTRACE_SEIZE = 0x4206
+
+
+def test_a_program_that_cannot_be_killed_is_told_apart(agent: Agent, tmp_path: Path) -> None:
+    """As in D state: a traced process is not reaped by its parent before its tracer looked."""
+    note = tmp_path / "pid"
+    seized = threading.Event()
+    answered = threading.Event()
+
+    def trace() -> None:
+        _wait_for_text(note)
+        pid = int(note.read_text())
+        assert ctypes.CDLL(None, use_errno=True).ptrace(PTRACE_SEIZE, pid, None, None) == 0
+        seized.set()
+        answered.wait(SLOW_S)
+        os.waitpid(pid, 0)
+
+    tracer = threading.Thread(target=trace)
+    tracer.start()
+    done = agent.run(["sh", "-c", f"echo $$ > {note}; exec sleep 99"], timeout=0.3)
+    answered.set()
+    tracer.join()
+    if not seized.is_set():
+        pytest.skip("tracing is not permitted here")
+    assert done.stuck
+    assert done.timed_out
+    assert (done.status, done.signal) == (None, None)
+    assert agent.run(["true"]).ok
 
 
 def _wait_until_gone(pid: int) -> None:

@@ -3,8 +3,9 @@
  * Mali CSF GPU model: who runs when.
  *
  * Streams run only from the timer, never inside an MMIO write. A slice executes at
- * most SLICE instructions in turns of TURN, then asks for the timer again, so that
- * vCPUs are never held up (pitfall 14). With cs_ips a stream pays for instructions
+ * most SLICE instructions in turns of TURN, then rests as long as it took, so that
+ * vCPUs get at the device even while streams have more to do than the host can
+ * execute: whoever holds the lock all but always starves the others (pitfall 14). With cs_ips a stream pays for instructions
  * with virtual time (pitfall 13): credit_ns is the time up to which it has paid. It
  * may save up BURST_NS while it has nothing to do: short jobs finish at once, and a
  * running stream asks for the timer once in BURST_NS, not once an instruction.
@@ -14,6 +15,8 @@
 #define SLICE 4000u
 #define TURN 250u
 #define BURST_NS UINT64_C(100000)
+#define REST_MIN_NS UINT64_C(10000)
+#define REST_MAX_NS UINT64_C(200000)
 #define POLL_NS UINT64_C(1000000)      /* re-poll of waits: a CPU write rings no doorbell (pitfall 16) */
 #define NS_PER_S UINT64_C(1000000000)
 #define NUM_STREAMS (MALI_NUM_CSG * MALI_NUM_CS)
@@ -91,6 +94,12 @@ void mali_timer_rearm(MaliGpu *g)
         g->s.poll_deadline = MALI_NEVER;
     } else if (g->s.poll_deadline == MALI_NEVER || g->s.poll_deadline > now + POLL_NS) {
         g->s.poll_deadline = now + POLL_NS;
+    }
+    if (g->rest_until > now + REST_MAX_NS) {
+        g->rest_until = now;    /* a snapshot has turned time back */
+    }
+    if (n.run_at < g->rest_until) {
+        n.run_at = g->rest_until;
     }
     when = earlier(earlier(n.run_at, g->s.poll_deadline), g->s.idle_deadline);
     if (when < now) {
@@ -192,24 +201,34 @@ static void publish(MaliGpu *g, uint64_t ran)
     }
 }
 
+static void rest(MaliGpu *g, uint64_t since)
+{
+    uint64_t now = now_ns(g), took = now - since;
+
+    g->rest_until = now + (took < REST_MIN_NS ? REST_MIN_NS : took > REST_MAX_NS ? REST_MAX_NS : took);
+}
+
 void mali_engine_run(MaliGpu *g)
 {
     uint64_t now = now_ns(g), ran = 0;
     unsigned left = SLICE, n;
 
     g->fetch.valid = false;
-    g->sync_dirty = false;
     mali_engine_poll(g);
-    needs(g, now);
     do {
+        g->sync_dirty = false;
+        needs(g, now);
         n = run_round(g, now, left, &ran);
         left -= n;
+        if (g->sync_dirty) {
+            mali_engine_poll(g);    /* streams that wait for each other need no timer */
+        }
     } while (n && left);
-    publish(g, ran);
-    if (g->sync_dirty) {
-        mali_engine_poll(g);
-    }
     g->fetch.valid = false;
+    publish(g, ran);
+    if (ran) {
+        rest(g, now);
+    }
     if (g->s.poll_deadline <= now) {
         g->s.poll_deadline = MALI_NEVER;    /* polled: rearm starts the next period */
     }

@@ -147,6 +147,7 @@ struct MaliGpu {
     uint64_t timer_set;           /* last deadline given to the embedder */
     /* Derived, valid within one slice only: page and 64-byte line of the last instruction fetch. */
     struct { uint64_t va, pa, line_va, line[8]; unsigned as; bool valid, line_valid; } fetch;
+    uint64_t rest_until;          /* virtual time: no slice before, the vCPUs' turn */
     bool hold_events;             /* events only get pending: a request is being worked on */
     bool sync_dirty;              /* a sync object or progress counter changed in this slice */
     const struct MaliOp *op[256]; /* opcode table of this GPU's architecture */
@@ -227,7 +228,7 @@ void mali_mmu_fault(MaliGpu *g, unsigned as, uint64_t va, MaliAccess acc, uint32
 void mali_as_write(MaliGpu *g, unsigned as, uint32_t reg, uint32_t val);
 uint32_t mali_as_read(MaliGpu *g, unsigned as, uint32_t reg);
 /* A bus error of an engine access (MALI_XL_BUS): GPU_FAULT_STATUS, latched until CLEAR_FAULT, and the line. */
-void mali_gpu_fault(MaliGpu *g, uint32_t code, unsigned as, uint64_t va, MaliAccess acc, uint32_t source);
+void mali_gpu_fault(MaliGpu *g, uint32_t code, unsigned as, uint64_t addr, MaliAccess acc, uint32_t source);
 void mali_mmu_reset(MaliGpu *g);
 /* Physical extents of [va, va+len) in AS0 as pairs into an open event array. */
 void mali_ev_extents(MaliEvent *e, const char *key, unsigned as, uint64_t va, uint64_t len);

@@ -226,14 +226,14 @@ void mali_mmu_fault(MaliGpu *g, unsigned as, uint64_t va, MaliAccess acc, uint32
     mali_irq_raise(g, MALI_IRQ_MMU, MMU_INT_FAULT(as));
 }
 
-void mali_gpu_fault(MaliGpu *g, uint32_t code, unsigned as, uint64_t va, MaliAccess acc, uint32_t source)
+void mali_gpu_fault(MaliGpu *g, uint32_t code, unsigned as, uint64_t addr, MaliAccess acc, uint32_t source)
 {
     MaliEvent e;
 
     mali_ev_begin(&e, g, "gpu-fault");
     mali_ev_u64(&e, "code", code);
     mali_ev_u64(&e, "as", as);
-    mali_ev_u64(&e, "va", va);
+    mali_ev_u64(&e, "addr", addr);
     mali_ev_str(&e, "access", access_name(acc));
     mali_ev_u64(&e, "source", source);
     mali_ev_end(&e);
@@ -241,7 +241,7 @@ void mali_gpu_fault(MaliGpu *g, uint32_t code, unsigned as, uint64_t va, MaliAcc
         g->s.gpu_fault_status = (code & 0xff) | AS_FAULTSTATUS_ACCESS(acc) | GPU_FAULT_ADDR_VALID |
                                 GPU_FAULT_JASID_VALID | GPU_FAULT_JASID(as & 15) |
                                 AS_FAULTSTATUS_SOURCE(source);
-        g->s.gpu_fault_addr = va;
+        g->s.gpu_fault_addr = addr;
     }
     mali_irq_raise(g, MALI_IRQ_GPU, GPU_IRQ_FAULT);
 }

@@ -749,3 +749,25 @@ TEST(slice_is_bounded)
         CHECK(env_cs(&e, q)->reg[0] > 0);     /* everybody had a turn */
     }
 }
+
+/* An engine that is always due would keep the embedder's lock from the vCPUs. */
+TEST(rest_after_a_slice)
+{
+    env_new(&e, 1);
+    endless(&e, 1);
+    mali_timer(e.m->gpu);
+    CHECK(e.m->timer >= e.m->now + 10000);
+    CHECK(e.m->timer <= e.m->now + 200000);
+    grp_ring(e.m, &e.g);
+    CHECK(e.m->timer >= e.m->now + 10000);
+}
+
+TEST(rest_ends_when_time_is_turned_back)
+{
+    env_new(&e, 1);
+    endless(&e, 1);
+    mach_run(e.m, MS);
+    e.m->now -= 500000;       /* a snapshot of half a millisecond ago */
+    grp_ring(e.m, &e.g);
+    CHECK(e.m->timer <= e.m->now + 200000);
+}

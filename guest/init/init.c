@@ -178,7 +178,6 @@ int main(void)
 	environment();
 	sethostname("rig", 3);
 	find_console();
-	start_first_service();
 	network();
 	run_hook();
 	log_line("ready, %lld ms after exec", (long long)(now_ms() - start));

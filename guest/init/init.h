@@ -22,9 +22,7 @@ void say_on_console(const char *line);
 
 /* Undo in a child what process 1 did to its signals. */
 void child_signals(void);
-/* The first service is what the rig waits for: it can be started before the rest. */
-void start_first_service(void);
-/* Start services that do not run; returns ms until the next one is due, or -1. */
+/* Start services that do not run, the agent first; returns ms until the next one is due, or -1. */
 int respawn(void);
 /* A child has ended: if it was a service, respawn() will start it again. */
 void service_ended(pid_t pid);

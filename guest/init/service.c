@@ -115,11 +115,6 @@ static void service_start(struct service *s)
 		log_line("fork: %s", strerror(errno));
 }
 
-void start_first_service(void)
-{
-	service_start(&services[0]);
-}
-
 void service_ended(pid_t pid)
 {
 	for (size_t i = 0; i < COUNT(services); i++)

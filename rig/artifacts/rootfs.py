@@ -30,7 +30,9 @@ from rig.artifacts.guestprogs import GuestProgramsRecipe
 from rig.artifacts.recipe import Builder, Job, Recipe
 from rig.errors import infra
 
-PACKAGES = ("busybox-static", "kmod", "dropbear-bin", "openssh-sftp-server")
+PACKAGES = ("busybox", "kmod", "dropbear-bin", "openssh-sftp-server")
+"""Not busybox-static: its shell prefers its own applets, so `sh -c "modprobe …"` (that is: ssh
+and the console) would run another modprobe than the agent, which looks in PATH."""
 KMOD_TOOLS = ("depmod", "insmod", "lsmod", "modinfo", "modprobe", "rmmod")
 PROGRAMS = [
     "bin/busybox",

@@ -335,6 +335,8 @@ TEST(rejected_error_is_a_fault_that_waits_for_the_host)
     CHECK_EQ(reg(9), 1);
     CHECK(drained());
     CHECK_EQ(ev_count(e.m, "cs-fault"), 1);
+    BODY(STORE_STATE(CS_STORE_ERROR, A, 0x40), ERROR_BARRIER(), STORE_STATE(CS_STORE_ERROR, A, 0x44));
+    CHECK_EQ(env_d64(&e, 0x40), CS_EXC_INHERIT_FAULT);
 }
 
 TEST(misaligned_data_is_a_fault)
@@ -770,4 +772,34 @@ TEST(rest_ends_when_time_is_turned_back)
     e.m->now -= 500000;       /* a snapshot of half a millisecond ago */
     grp_ring(e.m, &e.g);
     CHECK(e.m->timer <= e.m->now + 200000);
+}
+
+TEST(waiting_costs_one_timer_a_poll)
+{
+    unsigned before;
+
+    env_new(&e, 1);
+    BODY(MOVE48(2, 0), SYNC_WAIT(CS_OP_SYNC_WAIT64, A, 2, CS_COND_GT, 0));
+    before = e.m->timer_sets;
+    mach_run(e.m, 100 * MS);
+    CHECK(e.m->timer_sets - before < 210);
+}
+
+/* A slice has turns for 16 streams: the others must come first in the next one. */
+TEST(more_streams_than_turns)
+{
+    static Env more[3];
+
+    env_new(&e, 8);
+    more[0] = e;
+    endless(&more[0], 8);
+    for (unsigned i = 1; i < 3; i++) {
+        env_group(&more[i], e.m, 8);
+        grp_bind(e.m, &more[i].g, i, 1 + i, CSG_STATE_START);
+        endless(&more[i], 8);
+    }
+    mach_run(e.m, 2 * MS);
+    for (unsigned i = 0; i < 24; i++) {
+        CHECK(env_cs(&more[i / 8], i % 8)->reg[0] > 0);
+    }
 }

@@ -125,6 +125,21 @@ TEST(idle_is_told_once_a_transition)
     CHECK_EQ(events(), 0);
 }
 
+TEST(idle_that_is_over_is_not_told)
+{
+    env_new(&e, 1);
+    for (unsigned i = 0; i < 2; i++) {        /* told once, and once more remembered */
+        submit_nop(0);
+        grp_ring(e.m, &e.g);
+        mach_run(e.m, MS);
+    }
+    CHECK_EQ(e.m->gpu->s.csg[0].pending, CSG_IDLE);
+    submit_loop(0);
+    grp_ring(e.m, &e.g);
+    csg_ack_events(e.m, 0);
+    CHECK_EQ(events(), 0);
+}
+
 TEST(idle_needs_all_queues)
 {
     env_new(&e, 2);
@@ -242,6 +257,16 @@ TEST(cs_event_sets_cs_irq_req)
 }
 
 /* The interrupt comes when all words of a request are there: whoever polls the line must see them. */
+TEST(second_cs_event_before_the_acknowledgement)
+{
+    env_new(&e, 1);
+    mali_cs_event(e.m->gpu, 0, 0, CS_FAULT);
+    mali_cs_event(e.m->gpu, 0, 0, CS_FATAL);
+    CHECK_EQ(mcu_r32(e.m, FW_CSG_OUT_VA(0) + CSG_OUT_CS_IRQ_REQ) ^ mcu_r32(e.m, FW_CSG_IN_VA(0) + CSG_IN_CS_IRQ_ACK), 1);
+    CHECK_EQ((cs_out(e.m, 0, 0, CS_OUT_ACK) ^ mcu_r32(e.m, FW_CS_IN_VA(0, 0) + CS_IN_REQ)) & CS_EVT_MASK,
+             CS_FAULT | CS_FATAL);
+}
+
 TEST(request_words_are_complete_at_the_interrupt)
 {
     fresh(1);

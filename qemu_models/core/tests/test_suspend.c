@@ -296,12 +296,14 @@ TEST(unsignalled_fault_goes_along)
     env_new(&e, 1);
     ram_w64(e.m, e.data_pa, UINT64_C(0x100000001));
     for (unsigned i = 0; i < 2; i++) {        /* the second fault finds the first one not acknowledged */
-        env_run(&e, (const uint64_t[]){ MOVE48(0, e.data_va + 2), LOAD(4, 1, 0, 0) }, 2);
+        env_run(&e, (const uint64_t[]){ MOVE48(0, e.data_va + 2), LOAD(4, 1, 0, 0), MOVE32(9, i) }, 3);
         env_cs(&e, 0)->wait = MALI_WAIT_NONE;
     }
     CHECK_EQ(env_cs(&e, 0)->pending, CS_FAULT);
     suspend();
     resume(2, 1);
+    mach_run(e.m, MS);
+    CHECK_EQ(env_cs(&e, 0)->wait, MALI_WAIT_FAULT_ACK);
     ack = cs_out(e.m, 2, 0, CS_OUT_ACK) ^ mcu_r32(e.m, FW_CS_IN_VA(2, 0) + CS_IN_REQ);
     CHECK_EQ(ack & CS_FAULT, CS_FAULT);
     CHECK_EQ(cs_out(e.m, 2, 0, CS_OUT_FAULT), CS_EXC_ADDR_RANGE_FAULT);

@@ -15,6 +15,7 @@ from rig.artifacts.recipe import Builder
 from rig.artifacts.rootfs import RootfsRecipe
 from rig.artifacts.sources import SourceSpec
 from rig.errors import FailureClass, RigError, usage
+from rig.gpu.rows import require_gpu
 from rig.kernel.contract import Contract, Detected, by_name, detect
 from rig.kernel.module import ModuleInfo, module_info
 from rig.kernel.patches import load_series
@@ -51,6 +52,17 @@ class Options:
     refresh: bool = False
     """Ask apt for newer versions of what was fetched before."""
 
+    def check(self) -> None:
+        """Raise `RigError` (USAGE) for a wrong name or path, before anything is built."""
+        if self.kernel is not None:
+            require_kernel(self.kernel)
+        if self.contract is not None:
+            by_name(self.contract)
+        require_gpu(self.gpu)
+        for path in self.patch_paths():
+            if not path.exists():
+                raise usage(f"no series at {path}", "give a folder of *.patch files or an mbox")
+
     def patch_paths(self) -> tuple[Path, ...]:
         """The series to apply, in order, the mutant last."""
         series = self.series
@@ -76,8 +88,7 @@ class TestBed:
     def __init__(self, options: Options, ui: Reporter, store: Store | None = None) -> None:
         self.options = options
         self.ui = ui
-        if options.kernel is not None:
-            require_kernel(options.kernel)
+        options.check()
         self.builder = Builder(store or Store(), ui, refresh=options.refresh)
 
     @cached_property

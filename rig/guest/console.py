@@ -31,7 +31,7 @@ _CHUNK = 400
 """Characters a typed line: busybox cuts lines at 1024."""
 _SLICE_S = 0.2
 """How often a wait looks whether the guest is still alive."""
-_INTERRUPT = b"\x03"
+_INTERRUPT = "\x03"
 
 
 class Console:
@@ -62,9 +62,8 @@ class Console:
 
     def sync(self, timeout: float) -> None:
         """Get a prompt from a shell of unknown state (after a restore, after a hang)."""
-        self.stream.write(_INTERRUPT)
         nonce = secrets.token_hex(4)
-        self.stream.write(f'\necho "<""{nonce}>"\n'.encode())
+        self._write(f'{_INTERRUPT}\necho "<""{nonce}>"\n')
         self._expect(f"<{nonce}>\r?\n".encode(), time.monotonic() + timeout, "answer at its prompt")
         self._stuck = False
 
@@ -82,7 +81,7 @@ class Console:
         except RigError as error:
             if error.failure is FailureClass.HANG:
                 self._stuck = True
-                self.stream.write(_INTERRUPT)
+                self._write(_INTERRUPT)
             raise
         result = ShellResult(self._status(), self._decode(what))
         return result.checked(argv) if check else result
@@ -100,7 +99,13 @@ class Console:
             '(eval "$(echo $C|base64 -d)") </dev/null 2>&1 3>&- 4>&-; echo $? >&3; '
             f'}}|base64 >&4; }} 3>&1); echo "<""{nonce}:E $S>"; }} 4>&1'
         )
-        self.stream.write("".join(line + "\n" for line in lines).encode())
+        self._write("".join(line + "\n" for line in lines))
+
+    def _write(self, text: str) -> None:
+        try:
+            self.stream.write(text.encode())
+        except RigError as error:
+            raise why_lost(self._health, error) from None
 
     def _status(self) -> int:
         match = self.stream.match

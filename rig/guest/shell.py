@@ -32,6 +32,8 @@ def why_lost(health: Health, otherwise: RigError) -> RigError:
     A channel often notices first that QEMU is gone: whoever watches the process
     gets a moment to find out why.
     """
+    if health is no_health:
+        return otherwise
     grace = time.monotonic() + LOST_GRACE_S
     while (error := health()) is None:
         if time.monotonic() > grace:

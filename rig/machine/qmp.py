@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 COMMAND_TIMEOUT_S = 10.0
 _POLL_S = 0.005
+_CLOSE_S = 0.5
+"""Letting go takes a millisecond, unless the far end never spoke."""
 
 # The library reports an orderly `quit` as a lost connection; the rig has its own words for it.
 logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL + 1)
@@ -67,10 +69,11 @@ class Qmp:
             if (error := gone()) is not None:
                 raise error
             try:
-                await self._client.connect(str(self._path))
+                left = max(0.0, deadline - time.monotonic())
+                await asyncio.wait_for(self._client.connect(str(self._path)), left)
                 break
-            except ConnectError as exc:  # not there yet: the socket appears while QEMU starts
-                if time.monotonic() > deadline:
+            except (ConnectError, TimeoutError) as exc:  # it appears while QEMU starts
+                if time.monotonic() >= deadline:
                     raise infra(f"QEMU did not open its monitor {self._path} in time") from exc
                 await asyncio.sleep(_POLL_S)
         listener = EventListener()
@@ -162,12 +165,12 @@ class Qmp:
         if not self._thread.is_alive():
             return
         try:
-            self._call(self._disconnect(), 2.0, "let go of its monitor")
+            self._call(self._disconnect(), _CLOSE_S, "let go of its monitor")
         except RigError:
             pass  # the far end vanished first: that is what closing is for
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(2.0)
+            self._thread.join(_CLOSE_S)
             if not self._thread.is_alive():
                 self._loop.close()
 

@@ -139,8 +139,8 @@ class Vm:
         self._watch = Watch(self._process, self.spec)
         self.qmp = Qmp(self.spec.socket("qmp"))
         self._stack.callback(self.qmp.close)
-        self._stack.callback(self._quit)
         self.qmp.connect(deadline - time.monotonic(), self._died_at_start)
+        self._stack.callback(self._quit)
         self.console = Console(
             self.spec.socket("console"),
             health=self.health,

@@ -158,4 +158,5 @@ def _known(kinds: Collection[str]) -> None:
     unknown = set(kinds) - KINDS
     if unknown:
         names = ", ".join(sorted(unknown))
-        raise infra(f"no such kind of GPU event: {names}", "see docs/events.md")
+        known = ", ".join(sorted(KINDS))
+        raise infra(f"no such kind of GPU event: {names}", f"there are {known}")

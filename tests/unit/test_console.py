@@ -83,7 +83,7 @@ def test_check_raises_with_the_last_line(console: Console) -> None:
 
 def test_a_hang_is_reported_interrupted_and_survived(console: Console) -> None:
     with pytest.raises(RigError, match="`sleep 60` in time") as caught:
-        console.run(["sleep", "60"], timeout=0.3)
+        console.run(["sleep", "60"], timeout=0.2)
     assert caught.value.failure is FailureClass.HANG
     assert console.run(["echo", "alive"], timeout=5).output == "alive\n"
 
@@ -109,9 +109,9 @@ def test_health_ends_a_wait_before_its_deadline(torn: TornShell, tmp_path: Path)
 
 
 def test_damaged_output_is_an_error_not_a_result(torn: TornShell, console: Console) -> None:
-    threading.Timer(0.2, torn.say, ["a program writes on the console\n"]).start()
+    threading.Timer(0.1, torn.say, ["a program writes on the console\n"]).start()
     with pytest.raises(RigError, match="undamaged") as caught:
-        sh(console, "echo first; sleep 0.5; echo second", timeout=5)
+        sh(console, "echo first; sleep 0.2; echo second", timeout=5)
     assert caught.value.failure is FailureClass.INFRA
 
 

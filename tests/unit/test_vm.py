@@ -118,7 +118,7 @@ def test_a_missing_file_is_named_before_anything_starts(spec: LaunchSpec) -> Non
 
 
 def test_qemu_that_opens_no_monitor(spec: LaunchSpec) -> None:
-    with pytest.raises(RigError) as caught, Vm(ordered(spec, "mute"), start_timeout=0.5):
+    with pytest.raises(RigError) as caught, Vm(ordered(spec, "mute"), start_timeout=0.2):
         pass
     assert caught.value.failure is FailureClass.INFRA
 

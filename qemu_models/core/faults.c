@@ -19,7 +19,7 @@ static const FaultRow rows[MALI_FAULT_COUNT] = {
     [MALI_FAULT_PING_NEVER] = { "ping-never",
         "1: GLB PING is not acknowledged, which forces a GPU reset" },
     [MALI_FAULT_FLUSH_NEVER] = { "flush-never",
-        "1: GPU_CMD FLUSH_CACHES never completes, which forces a GPU reset" },
+        "n: the next n GPU_CMD FLUSH_CACHES never complete, which forces a GPU reset; counts down" },
     [MALI_FAULT_CSG_ACK_NEVER] = { "csg-ack-never",
         "1: CSG requests are not acknowledged" },
     [MALI_FAULT_IGNORE_SUSPEND_BUF] = { "ignore-suspend-buf",

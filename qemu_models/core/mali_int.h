@@ -183,7 +183,7 @@ typedef enum MaliFault {            /* one row each in faults.c */
     MALI_FAULT_BOOT_FAIL,           /* MCU_STATUS goes FATAL at the n-th boot from now */
     MALI_FAULT_HALT_NEVER,          /* GLB HALT is ignored: forces the slow path at resume */
     MALI_FAULT_PING_NEVER,          /* PING not acknowledged: forces a GPU reset */
-    MALI_FAULT_FLUSH_NEVER,         /* FLUSH_CACHES never completes: forces a GPU reset */
+    MALI_FAULT_FLUSH_NEVER,         /* the next n FLUSH_CACHES never complete: forces a GPU reset */
     MALI_FAULT_CSG_ACK_NEVER,       /* CSG requests of all slots not acknowledged */
     MALI_FAULT_IGNORE_SUSPEND_BUF,  /* (device mutant) RESUME starts from zero state */
     MALI_FAULT_CORRUPT_SECTION,     /* (device mutant) writes one word into PROT sections at boot */

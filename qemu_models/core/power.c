@@ -46,10 +46,13 @@ void mali_flush_id_next(MaliGpu *g)
 /* No condition on power or MCU: the driver flushes with L2 off at unload (pitfall 20). */
 static void cmd_flush_caches(MaliGpu *g, uint32_t arg)
 {
-    (void)arg;
-    if (mali_fault(g, MALI_FAULT_FLUSH_NEVER)) {
+    uint32_t *lost = &g->s.fault[MALI_FAULT_FLUSH_NEVER];
+
+    if (*lost) {
+        --*lost;
         return;
     }
+    (void)arg;
     mali_flush_id_next(g);
     mali_irq_raise(g, MALI_IRQ_GPU, GPU_IRQ_CLEAN_CACHES_COMPLETED);
 }
@@ -61,6 +64,7 @@ static void cmd_flush_pa_range(MaliGpu *g, uint32_t arg)
         mali_violation(g, "gpu-command", "FLUSH_PA_RANGE on arch %u", mali_arch_major(g->row));
         return;
     }
+    (void)arg;
     mali_flush_id_next(g);
     mali_irq_raise(g, MALI_IRQ_GPU, GPU_IRQ_FLUSH_PA_RANGE_DONE);
 }

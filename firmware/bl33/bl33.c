@@ -16,10 +16,10 @@
 
 #include "platform.h"
 
-#define ALIGN_UP(x, a)		(((x) + (a) - 1) & ~((uint64_t)(a) - 1))
-#define SIZE_2M			0x200000UL
-#define IMAGE_MAGIC		0x644d5241U	/* "ARM\x64" */
-#define IMAGE_BIG_ENDIAN	1U
+#define ALIGN_UP(x, a)	 (((x) + (a)-1) & ~((uint64_t)(a)-1))
+#define SIZE_2M		 0x200000UL
+#define IMAGE_MAGIC	 0x644d5241U /* "ARM\x64" */
+#define IMAGE_BIG_ENDIAN 1U
 
 /* Documentation/arch/arm64/booting.rst, "Call the kernel image" */
 struct image_header {
@@ -95,7 +95,8 @@ static uint64_t ram_end(const void *fdt)
 	struct range ram;
 	int node, index;
 
-	fdt_for_each_subnode(node, fdt, 0) {
+	fdt_for_each_subnode(node, fdt, 0)
+	{
 		const char *type = fdt_getprop(fdt, node, "device_type", NULL);
 
 		if (!type || strcmp(type, "memory"))
@@ -127,9 +128,9 @@ static bool step_over_reserved_memory(const void *fdt, struct range *place)
 
 	if (parent < 0)
 		return false;
-	fdt_for_each_subnode(node, fdt, parent)
-		for (index = 0; read_reg(fdt, parent, node, index, &used); index++)
-			moved |= step_over(place, &used);
+	fdt_for_each_subnode(node, fdt, parent) for (index = 0;
+						     read_reg(fdt, parent, node, index, &used);
+						     index++) moved |= step_over(place, &used);
 	return moved;
 }
 
@@ -145,15 +146,15 @@ static struct range find_place(const void *fdt, uint64_t start, uint64_t size)
 		for (n = 0; n < fdt_num_mem_rsv(fdt); n++) {
 			if (fdt_get_mem_rsv(fdt, n, &used.start, &used.end))
 				break;
-			used.end += used.start;	/* it gave a size */
+			used.end += used.start; /* it gave a size */
 			moved |= step_over(&place, &used);
 		}
 	} while (moved);
 	return place;
 }
 
-static void __attribute__((noreturn)) too_big(const char *what, uint64_t at, uint64_t size,
-					      uint64_t end)
+static void __attribute__((noreturn))
+too_big(const char *what, uint64_t at, uint64_t size, uint64_t end)
 {
 	put_text("BL33: ERROR: ");
 	put_text(what);
@@ -187,7 +188,7 @@ static struct range load_kernel(const void *fdt, uint64_t end)
 	if (header.text_offset >= SIZE_2M)
 		fail("-kernel: the Image asks for a text offset above 2 MiB");
 	need = header.image_size > size ? header.image_size : size;
-	if (need > end - RAM_BASE)	/* also keeps the sums below from wrapping */
+	if (need > end - RAM_BASE) /* also keeps the sums below from wrapping */
 		too_big("the kernel Image (with .bss)", KERNEL_BASE, need, end);
 	kernel = find_place(fdt, KERNEL_BASE, header.text_offset + need);
 	kernel.start += header.text_offset;
@@ -218,8 +219,7 @@ static void set_chosen(void *fdt, const struct range *initrd)
 
 	if (chosen < 0)
 		chosen = fdt_add_subnode(fdt, 0, "chosen");
-	if (chosen < 0 ||
-	    fdt_setprop_u64(fdt, chosen, "linux,initrd-start", initrd->start) ||
+	if (chosen < 0 || fdt_setprop_u64(fdt, chosen, "linux,initrd-start", initrd->start) ||
 	    fdt_setprop_u64(fdt, chosen, "linux,initrd-end", initrd->end))
 		fail("no room in the device tree for the place of the initramfs");
 }

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "platform.h"
 
-#define FW_CFG_BASE	0x09020000UL
-#define FW_CFG_DMA	((volatile uint64_t *)(FW_CFG_BASE + 16))
-#define FW_CFG_MAGIC	0x51454d5520434647ULL	/* "QEMU CFG", read back from the DMA register */
-#define DMA_ERROR	1U
-#define DMA_READ	2U
-#define DMA_SELECT	8U
+#define FW_CFG_BASE  0x09020000UL
+#define FW_CFG_DMA   ((volatile uint64_t *)(FW_CFG_BASE + 16))
+#define FW_CFG_MAGIC 0x51454d5520434647ULL /* "QEMU CFG", read back from the DMA register */
+#define DMA_ERROR    1U
+#define DMA_READ     2U
+#define DMA_SELECT   8U
 
-#define UART_BASE	0x09000000UL
-#define UART(offset)	(*(volatile uint32_t *)(UART_BASE + (offset)))
-#define UART_DR		0x00
-#define UART_FR		0x18
-#define UART_FR_TXFF	(1U << 5)
-#define UART_LCR_H	0x2c
-#define UART_CR		0x30
+#define UART_BASE    0x09000000UL
+#define UART(offset) (*(volatile uint32_t *)(UART_BASE + (offset)))
+#define UART_DR	     0x00
+#define UART_FR	     0x18
+#define UART_FR_TXFF (1U << 5)
+#define UART_LCR_H   0x2c
+#define UART_CR	     0x30
 
 /* All fields are big endian (QEMU docs/specs/fw_cfg.rst). */
 struct fw_cfg_dma {
@@ -28,8 +28,8 @@ static void put_char(char c)
 	static int enabled;
 
 	if (!enabled) {
-		UART(UART_LCR_H) = 0x70;	/* 8n1, FIFO */
-		UART(UART_CR) = 0x101;		/* UART and transmitter on */
+		UART(UART_LCR_H) = 0x70; /* 8n1, FIFO */
+		UART(UART_CR) = 0x101;	 /* UART and transmitter on */
 		enabled = 1;
 	}
 	while (UART(UART_FR) & UART_FR_TXFF)
@@ -103,7 +103,7 @@ void fw_cfg_read(enum fw_cfg_key key, void *to, uint32_t length)
 	*FW_CFG_DMA = __builtin_bswap64((uint64_t)&request);
 	__asm__ volatile("dsb sy" ::: "memory");
 	while (__builtin_bswap32(request.control) & ~DMA_ERROR)
-		;	/* QEMU finishes within the write; the specification allows later */
+		; /* QEMU finishes within the write; the specification allows later */
 	if (request.control)
 		fail("fw_cfg: the DMA transfer failed");
 	__asm__ volatile("dsb sy" ::: "memory");

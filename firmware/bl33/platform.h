@@ -5,11 +5,11 @@
 
 #include <stdint.h>
 
-#define RAM_BASE	0x40000000UL	/* QEMU puts the device tree here */
-#define DTB_MAX		0x00100000UL	/* and TF-A keeps it within this */
-#define KERNEL_BASE	0x40200000UL	/* first 2 MiB boundary behind BL33 */
+#define RAM_BASE    0x40000000UL /* QEMU puts the device tree here */
+#define DTB_MAX	    0x00100000UL /* and TF-A keeps it within this */
+#define KERNEL_BASE 0x40200000UL /* first 2 MiB boundary behind BL33 */
 
-#define KIB(n)		((uint64_t)(n) >> 10)
+#define KIB(n) ((uint64_t)(n) >> 10)
 
 enum fw_cfg_key {
 	FW_CFG_KERNEL_SIZE = 0x08,

@@ -43,8 +43,8 @@ struct frame {
 /* The receiving half: bytes in, frames out. */
 struct deframer {
 	struct buf raw; /* unescaped bytes of the frame under way */
-	bool escaped; /* the last byte was ESC */
-	bool broken; /* bad escape or too long: drop everything up to the next END */
+	bool escaped;	/* the last byte was ESC */
+	bool broken;	/* bad escape or too long: drop everything up to the next END */
 };
 
 typedef void frame_fn(void *ctx, const struct frame *frame);

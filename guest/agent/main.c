@@ -24,7 +24,7 @@
 #include "transport.h"
 
 #define FIXED_FDS 2u
-#define PROC_FDS 3u
+#define PROC_FDS  3u
 /* Reads and writes on the port before the children get their turn. */
 #define IO_TURNS 32
 

@@ -12,15 +12,15 @@
 #include "buf.h"
 
 /* Collected output, each stream; what comes after that is dropped and marked. */
-#define STREAM_MAX (16u << 20)
+#define STREAM_MAX  (16u << 20)
 #define NO_DEADLINE INT64_MAX
 
 enum proc_state {
 	PROC_RUNNING = 0,
-	PROC_EXITED = 1, /* code: exit status */
+	PROC_EXITED = 1,   /* code: exit status */
 	PROC_SIGNALED = 2, /* code: signal number */
-	PROC_FAILED = 3, /* code: errno; it never ran, or the file operation failed */
-	PROC_STUCK = 4, /* killed at its timeout, but does not die (D state) */
+	PROC_FAILED = 3,   /* code: errno; it never ran, or the file operation failed */
+	PROC_STUCK = 4,	   /* killed at its timeout, but does not die (D state) */
 };
 
 /* Flags of a report. */
@@ -37,7 +37,7 @@ struct waiter {
 	enum waiter_kind kind;
 	uint32_t request; /* id of the request to answer */
 	uint16_t op;
-	int64_t deadline; /* ms, monotonic */
+	int64_t deadline;	     /* ms, monotonic */
 	uint64_t out_seen, err_seen; /* bytes that the host has already */
 };
 
@@ -53,7 +53,7 @@ struct proc {
 	pid_t pid; /* also its process group; 0 once it is reaped */
 	char *name;
 	bool foreground; /* run, put, get: freed with the reply, killed when the host goes */
-	bool killed; /* its timeout has passed and SIGKILL was sent */
+	bool killed;	 /* its timeout has passed and SIGKILL was sent */
 	enum proc_state state;
 	int code;
 	int fail_fd; /* the child writes an errno here when it cannot do its work */

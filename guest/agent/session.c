@@ -51,8 +51,7 @@ static int64_t deadline_after(uint32_t ms)
 	return ms == UINT32_MAX ? NO_DEADLINE : now_ms() + ms;
 }
 
-void answer_later(struct proc *p, enum waiter_kind kind, const struct frame *f,
-			 uint32_t timeout)
+void answer_later(struct proc *p, enum waiter_kind kind, const struct frame *f, uint32_t timeout)
 {
 	p->waiter = (struct waiter){
 		.kind = kind,

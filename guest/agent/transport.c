@@ -165,8 +165,7 @@ ssize_t transport_read(struct transport *t, void *data, size_t len)
 
 ssize_t transport_write(struct transport *t, const void *data, size_t len)
 {
-	ssize_t n = t->port_name ? write(t->fd, data, len) :
-				   send(t->fd, data, len, MSG_NOSIGNAL);
+	ssize_t n = t->port_name ? write(t->fd, data, len) : send(t->fd, data, len, MSG_NOSIGNAL);
 
 	if (n < 0 && errno != EAGAIN && errno != EINTR && errno != ENOMEM)
 		lost(t);

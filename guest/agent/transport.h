@@ -10,9 +10,9 @@
 
 struct transport {
 	const char *port_name; /* of a virtio port; NULL: socket */
-	int listen_fd; /* socket only */
-	int fd; /* -1: nobody there */
-	bool connected; /* a host has the other end open */
+	int listen_fd;	       /* socket only */
+	int fd;		       /* -1: nobody there */
+	bool connected;	       /* a host has the other end open */
 };
 
 /* Find and open the virtio port `name`; waits until there is one. */

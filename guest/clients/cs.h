@@ -63,8 +63,7 @@ static inline uint64_t cs_add_imm32(unsigned int dst, unsigned int src, int32_t 
 static inline uint64_t cs_store(unsigned int base, unsigned int address, uint16_t mask,
 				int16_t offset)
 {
-	return cs_op(21) | cs_dst(base) | cs_src(address) | (uint64_t)mask << 16 |
-	       (uint16_t)offset;
+	return cs_op(21) | cs_dst(base) | cs_src(address) | (uint64_t)mask << 16 | (uint16_t)offset;
 }
 
 /* When r[value] (signed) is `cond` 0: continue `offset` instructions after the next one. */
@@ -73,7 +72,8 @@ static inline uint64_t cs_branch(enum cs_cond cond, unsigned int value, int16_t 
 	return cs_op(22) | cs_src(value) | (uint64_t)cond << 28 | (uint16_t)offset;
 }
 
-/* Clean and invalidate L2 and LSC, invalidate the rest; signals `entry`. r[id]: flush id, 0 = now */
+/* Clean and invalidate L2 and LSC, invalidate the rest; signals `entry`. r[id]: flush id, 0 = now
+ */
 static inline uint64_t cs_flush_caches(unsigned int id, unsigned int entry)
 {
 	return cs_op(36) | (uint64_t)entry << 48 | cs_src(id) | CS_FLUSH_INV << 8 |

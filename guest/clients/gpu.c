@@ -37,8 +37,8 @@ static bool is_panthor(struct gpu *gpu)
 {
 	char name[32] = "";
 
-	gpu->version = (struct drm_version){ .name_len = sizeof(name) - 1,
-					     .name = (uintptr_t)name };
+	gpu->version =
+		(struct drm_version){ .name_len = sizeof(name) - 1, .name = (uintptr_t)name };
 	return !gpu_ioctl(gpu->fd, DRM_IOCTL_VERSION, &gpu->version, "version") &&
 	       !strcmp(name, "panthor");
 }
@@ -111,8 +111,8 @@ static int cpu_map(struct gpu *gpu, struct gpu_bo *bo)
 	if (gpu_ioctl(gpu->fd, DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET, &m, "bo_mmap_offset"))
 		return -1;
 	gpu_step = "mmap";
-	bo->map = mmap(NULL, bo->size, PROT_READ | PROT_WRITE, MAP_SHARED, gpu->fd,
-		       (off_t)m.offset);
+	bo->map =
+		mmap(NULL, bo->size, PROT_READ | PROT_WRITE, MAP_SHARED, gpu->fd, (off_t)m.offset);
 	return bo->map == MAP_FAILED ? -1 : 0;
 }
 
@@ -145,7 +145,8 @@ static int heap_allocate(const char *heap, uint64_t size)
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
-	failure = gpu_ioctl(fd, _IOWR('H', 0, struct heap_allocation), &a, "heap_alloc") ? errno : 0;
+	failure =
+		gpu_ioctl(fd, _IOWR('H', 0, struct heap_allocation), &a, "heap_alloc") ? errno : 0;
 	close(fd);
 	errno = failure;
 	return failure ? -1 : (int)a.fd;
@@ -207,8 +208,8 @@ int gpu_group_state(struct gpu *gpu, uint32_t group, uint32_t *state, uint32_t *
 	return ret;
 }
 
-int gpu_submit(struct gpu *gpu, uint32_t group, unsigned int queue, uint64_t va,
-	       unsigned int words, uint32_t syncobj)
+int gpu_submit(struct gpu *gpu, uint32_t group, unsigned int queue, uint64_t va, unsigned int words,
+	       uint32_t syncobj)
 {
 	struct drm_panthor_sync_op sync = { .flags = DRM_PANTHOR_SYNC_OP_SIGNAL,
 					    .handle = syncobj };

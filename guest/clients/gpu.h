@@ -26,13 +26,13 @@ struct gpu_bo {
 	uint32_t handle;
 	uint64_t size;
 	uint64_t va; /* in the VM */
-	void *map; /* here; NULL for imported buffers */
+	void *map;   /* here; NULL for imported buffers */
 };
 
 struct gpu_group_options {
 	unsigned int queues;
 	unsigned int priority; /* 0 low … 3 realtime */
-	uint32_t ring_size; /* bytes, a power of two from 4K to 64K */
+	uint32_t ring_size;    /* bytes, a power of two from 4K to 64K */
 	uint32_t flags;
 };
 
@@ -53,8 +53,8 @@ int gpu_group_create(struct gpu *gpu, uint32_t vm, const struct gpu_group_option
 int gpu_group_destroy(struct gpu *gpu, uint32_t group);
 int gpu_group_state(struct gpu *gpu, uint32_t group, uint32_t *state, uint32_t *fatal_queues);
 /* Queue `words` instructions at `va`; `syncobj` (0: none) is signalled when they are done. */
-int gpu_submit(struct gpu *gpu, uint32_t group, unsigned int queue, uint64_t va,
-	       unsigned int words, uint32_t syncobj);
+int gpu_submit(struct gpu *gpu, uint32_t group, unsigned int queue, uint64_t va, unsigned int words,
+	       uint32_t syncobj);
 
 int gpu_syncobj_create(struct gpu *gpu, uint32_t *syncobj);
 /* Wait until `deadline_ns` (CLOCK_MONOTONIC); ETIME when it passes. */

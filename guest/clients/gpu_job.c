@@ -7,8 +7,8 @@
 #define BO_SIZE 65536u
 /* The target lies behind the code, in the same buffer unless a heap is named. */
 #define TARGET_OFFSET 0x8000u
-#define HEAP_VA (GPU_VA_BASE + 0x1000000u)
-#define FLUSH_ENTRY 1u
+#define HEAP_VA	      (GPU_VA_BASE + 0x1000000u)
+#define FLUSH_ENTRY   1u
 
 enum { R_ADDRESS = 0, R_VALUE = 2, R_FLUSH_ID = 4 };
 
@@ -119,7 +119,8 @@ _Noreturn void cmd_bench(const struct options *o)
 	end = monotonic_ns();
 	printf("jobs=%llu submit_us=%lld total_us=%lld submits_per_s=%.0f jobs_per_s=%.0f\n",
 	       (unsigned long long)o->count, (long long)(submitted - start) / 1000,
-	       (long long)(end - start) / 1000, (double)o->count * 1e9 / (double)(submitted - start),
+	       (long long)(end - start) / 1000,
+	       (double)o->count * 1e9 / (double)(submitted - start),
 	       (double)o->count * 1e9 / (double)(end - start));
 	if (!print_group_state(&s.gpu, s.group)) {
 		putchar('\n');

@@ -14,10 +14,10 @@
 #include "cs.h"
 
 /* Of each queue's area: the first job's code, the other jobs' code, the counters. */
-#define AREA 0x3000u
-#define LATER_OFFSET 0x1000u
+#define AREA	      0x3000u
+#define LATER_OFFSET  0x1000u
 #define RESULT_OFFSET 0x2000u
-#define FLUSH_ENTRY 1u
+#define FLUSH_ENTRY   1u
 
 enum {
 	R_ADDRESS = 0,
@@ -128,8 +128,8 @@ static void member_submit(struct member *m, const struct options *o, uint64_t in
 		char *area = (char *)m->bo.map + q * AREA;
 		const uint64_t va = m->bo.va + q * AREA;
 		const uint32_t step = step_of(index, q), tag = tag_of(index, q);
-		unsigned int first = write_count((uint64_t *)area, o, va + RESULT_OFFSET, step, tag,
-						 all, true);
+		unsigned int first =
+			write_count((uint64_t *)area, o, va + RESULT_OFFSET, step, tag, all, true);
 		unsigned int later = write_count((uint64_t *)(area + LATER_OFFSET), o,
 						 va + RESULT_OFFSET, step, tag, all, false);
 
@@ -152,8 +152,7 @@ static bool member_check(struct member *m, const struct options *o, uint64_t ind
 		const int why = failed ? errno : 0;
 		const volatile uint32_t *seen =
 			(uint32_t *)((char *)m->bo.map + q * AREA + RESULT_OFFSET);
-		const uint32_t want =
-			(uint32_t)(step_of(index, q) * o->inner * o->outer * o->jobs);
+		const uint32_t want = (uint32_t)(step_of(index, q) * o->inner * o->outer * o->jobs);
 		bool right = !failed && seen[0] == want && seen[1] == tag_of(index, q) &&
 			     seen[2] == (uint32_t)o->jobs;
 

@@ -19,7 +19,8 @@ static const char usage_text[] =
 	"  queues=1 ring=65536 priority=1 flags=0   of each group\n"
 	"  timeout=60000                            ms for all jobs together\n"
 	"  value=0xcafe0001 queue=0                 job: what is stored, by which queue\n"
-	"  heap=NAME                                job: into a buffer of this dma-heap (not read back)\n"
+	"  heap=NAME                                job: into a buffer of this dma-heap (not read "
+	"back)\n"
 	"  protect=1                                job: store in a protected region\n"
 	"  groups=12 jobs=2 inner=1000 outer=100    rotate: each job adds inner*outer times\n"
 	"  shared-vm=1                              rotate: one VM for all, not one each\n";
@@ -132,10 +133,12 @@ static bool set_number(struct options *o, const char *name, const char *text)
 		const char *name;
 		uint64_t *value;
 	} numbers[] = {
-		{ "groups", &o->groups }, { "jobs", &o->jobs },		{ "inner", &o->inner },
-		{ "outer", &o->outer },	  { "queues", &o->queues },	{ "priority", &o->priority },
-		{ "flags", &o->flags },	  { "ring", &o->ring },		{ "timeout", &o->timeout_ms },
-		{ "value", &o->value },	  { "queue", &o->queue },	{ "protect", &o->protect },
+		{ "groups", &o->groups },	{ "jobs", &o->jobs },
+		{ "inner", &o->inner },		{ "outer", &o->outer },
+		{ "queues", &o->queues },	{ "priority", &o->priority },
+		{ "flags", &o->flags },		{ "ring", &o->ring },
+		{ "timeout", &o->timeout_ms },	{ "value", &o->value },
+		{ "queue", &o->queue },		{ "protect", &o->protect },
 		{ "shared-vm", &o->shared_vm },
 	};
 
@@ -168,8 +171,15 @@ static void parse_options(struct options *o, char **args)
 int main(int argc, char **argv)
 {
 	struct options o = {
-		.groups = 12, .jobs = 2, .inner = 1000, .outer = 100,
-		.queues = 1, .priority = 1, .ring = 65536, .timeout_ms = 60000, .value = 0xcafe0001,
+		.groups = 12,
+		.jobs = 2,
+		.inner = 1000,
+		.outer = 100,
+		.queues = 1,
+		.priority = 1,
+		.ring = 65536,
+		.timeout_ms = 60000,
+		.value = 0xcafe0001,
 	};
 	const char *command = argc > 1 ? argv[1] : "";
 	const bool counted = !strcmp(command, "groups") || !strcmp(command, "submit-bench");

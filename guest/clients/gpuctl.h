@@ -6,16 +6,16 @@
 #include "gpu.h"
 
 struct options {
-	uint64_t count; /* the number behind the command */
+	uint64_t count;	       /* the number behind the command */
 	uint64_t groups, jobs; /* rotate */
 	uint64_t inner, outer; /* rotate: additions between stores, stores of a job */
 	uint64_t queues, priority, flags, ring;
 	uint64_t timeout_ms;
-	uint64_t value; /* job: what is stored */
-	uint64_t queue; /* job: on which queue */
-	uint64_t protect; /* job: run the store in a protected region */
+	uint64_t value;	    /* job: what is stored */
+	uint64_t queue;	    /* job: on which queue */
+	uint64_t protect;   /* job: run the store in a protected region */
 	uint64_t shared_vm; /* rotate: one VM for all groups instead of one each */
-	const char *heap; /* job: the target is a buffer of this dma-heap */
+	const char *heap;   /* job: the target is a buffer of this dma-heap */
 };
 
 void group_options(const struct options *o, struct gpu_group_options *g);

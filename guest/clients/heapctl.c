@@ -31,7 +31,7 @@ struct heap_allocation {
 _Static_assert(sizeof(struct heap_allocation) == 24, "dma_heap_allocation_data");
 #define HEAP_ALLOC _IOWR('H', 0, struct heap_allocation)
 
-#define PAGE 4096u
+#define PAGE	      4096u
 #define DEFAULT_LIMIT (UINT64_C(2) << 30)
 
 static int heap;

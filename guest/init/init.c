@@ -82,7 +82,8 @@ static void mount_all(void)
 		const struct mount_point *m = &mounts[i];
 
 		mkdir(m->target, 0755);
-		/* Which file systems there are is the tree's choice; a missing one is not an error. */
+		/* Which file systems there are is the tree's choice; a missing one is not an error.
+		 */
 		if (mount(m->source, m->target, m->type, m->flags, m->options))
 			log_line("no %s: %s", m->type, strerror(errno));
 	}

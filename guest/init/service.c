@@ -23,8 +23,10 @@ struct service {
 };
 
 static char *const agent_argv[] = { "/usr/sbin/rig-agent", NULL };
-static char *const dropbear_argv[] = { "/usr/sbin/dropbear", "-F", "-E", "-s", "-j", "-k",
-				       "-r", "/etc/dropbear/host_ed25519", "-p", "22", NULL };
+static char *const dropbear_argv[] = {
+	"/usr/sbin/dropbear",	      "-F", "-E", "-s", "-j", "-k", "-r",
+	"/etc/dropbear/host_ed25519", "-p", "22", NULL
+};
 static char *const shell_argv[] = { "-sh", NULL };
 
 static struct service services[] = {

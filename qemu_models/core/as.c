@@ -9,22 +9,17 @@
 
 #include <string.h>
 
-#define LOCK_MIN_LOG2 15   /* panthor_mmu.c:570-597 */
-#define LOCK_MIN (UINT64_C(1) << LOCK_MIN_LOG2)
+#define LOCK_MIN_LOG2 15 /* panthor_mmu.c:570-597 */
+#define LOCK_MIN      (UINT64_C(1) << LOCK_MIN_LOG2)
 
 static uint64_t *reg64(MaliAs *a, uint32_t reg)
 {
     switch (reg & ~4u) {
-    case AS_TRANSTAB:
-        return &a->transtab;
-    case AS_MEMATTR:
-        return &a->memattr;
-    case AS_LOCKADDR:
-        return &a->lockaddr;
-    case AS_TRANSCFG:
-        return &a->transcfg;
-    default:
-        return NULL;
+    case AS_TRANSTAB: return &a->transtab;
+    case AS_MEMATTR: return &a->memattr;
+    case AS_LOCKADDR: return &a->lockaddr;
+    case AS_TRANSCFG: return &a->transcfg;
+    default: return NULL;
     }
 }
 
@@ -37,14 +32,10 @@ uint32_t mali_as_read(MaliGpu *g, unsigned as, uint32_t reg)
         return (uint32_t)(*p >> (reg & 4 ? 32 : 0));
     }
     switch (reg) {
-    case AS_FAULTSTATUS:
-        return a->fault_status;
-    case AS_FAULTADDRESS:
-        return (uint32_t)a->fault_addr;
-    case AS_FAULTADDRESS + 4:
-        return (uint32_t)(a->fault_addr >> 32);
-    default:   /* STATUS: commands complete in their write (spec 0.3), so never ACTIVE */
-        return 0;
+    case AS_FAULTSTATUS: return a->fault_status;
+    case AS_FAULTADDRESS: return (uint32_t)a->fault_addr;
+    case AS_FAULTADDRESS + 4: return (uint32_t)(a->fault_addr >> 32);
+    default: /* STATUS: commands complete in their write (spec 0.3), so never ACTIVE */ return 0;
     }
 }
 
@@ -73,7 +64,7 @@ static void lock_range(const MaliAs *a, uint64_t *base, uint64_t *size)
 {
     unsigned width = a->lockaddr & 63;
 
-    if (width >= 47) {   /* all of the 48-bit space: also keeps the shift defined */
+    if (width >= 47) { /* all of the 48-bit space: also keeps the shift defined */
         *base = 0;
         *size = UINT64_MAX;
         return;
@@ -88,7 +79,8 @@ static void check_config(MaliGpu *g, unsigned as)
     const MaliAs *a = &g->s.as[as];
     unsigned mode = AS_TRANSCFG_MODE(a->transcfg);
 
-    if (mode != AS_TRANSCFG_UNMAPPED && mode != AS_TRANSCFG_IDENTITY && mode != AS_TRANSCFG_AARCH64_4K) {
+    if (mode != AS_TRANSCFG_UNMAPPED && mode != AS_TRANSCFG_IDENTITY &&
+        mode != AS_TRANSCFG_AARCH64_4K) {
         mali_violation(g, "as-transcfg", "AS %u: mode %u", as, mode);
     }
     if (mode == AS_TRANSCFG_AARCH64_4K && (a->transtab & 0xfff || !a->transtab)) {
@@ -114,7 +106,8 @@ static void cmd_lock(MaliGpu *g, unsigned as)
     MaliAs *a = &g->s.as[as];
 
     if ((a->lockaddr & 63) + 1 < LOCK_MIN_LOG2) {
-        mali_violation(g, "as-lock-size", "AS %u: LOCKADDR 0x%llx", as, (unsigned long long)a->lockaddr);
+        mali_violation(g, "as-lock-size", "AS %u: LOCKADDR 0x%llx", as,
+                       (unsigned long long)a->lockaddr);
     }
     lock_range(a, &a->lock_base, &a->lock_size);
     tlb_drop_locked(a);
@@ -186,7 +179,8 @@ void mali_as_write(MaliGpu *g, unsigned as, uint32_t reg, uint32_t val)
     uint64_t *p = reg64(&g->s.as[as], reg);
 
     if (p) {
-        *p = reg & 4 ? (*p & 0xffffffffu) | (uint64_t)val << 32 : (*p & ~UINT64_C(0xffffffff)) | val;
+        *p =
+            reg & 4 ? (*p & 0xffffffffu) | (uint64_t)val << 32 : (*p & ~UINT64_C(0xffffffff)) | val;
     } else if (reg == AS_COMMAND) {
         command(g, as, val);
     }
@@ -204,7 +198,8 @@ static const char *access_name(MaliAccess acc)
     return names[acc & 3];
 }
 
-void mali_mmu_fault(MaliGpu *g, unsigned as, uint64_t va, MaliAccess acc, uint32_t code, uint32_t source)
+void mali_mmu_fault(MaliGpu *g, unsigned as, uint64_t va, MaliAccess acc, uint32_t code,
+                    uint32_t source)
 {
     MaliEvent e;
 
@@ -216,17 +211,19 @@ void mali_mmu_fault(MaliGpu *g, unsigned as, uint64_t va, MaliAccess acc, uint32
     mali_ev_u64(&e, "source", source);
     mali_ev_end(&e);
     if (as >= MALI_NUM_AS) {
-        return;   /* no such registers: only the log knows */
+        return; /* no such registers: only the log knows */
     }
     /* The first unhandled record stays (spec 2.4): the driver reads it before it clears the bit. */
     if (!(g->s.mmu_irq.rawstat & MMU_INT_FAULT(as))) {
-        g->s.as[as].fault_status = (code & 0xff) | AS_FAULTSTATUS_ACCESS(acc) | AS_FAULTSTATUS_SOURCE(source);
+        g->s.as[as].fault_status =
+            (code & 0xff) | AS_FAULTSTATUS_ACCESS(acc) | AS_FAULTSTATUS_SOURCE(source);
         g->s.as[as].fault_addr = va;
     }
     mali_irq_raise(g, MALI_IRQ_MMU, MMU_INT_FAULT(as));
 }
 
-void mali_gpu_fault(MaliGpu *g, uint32_t code, unsigned as, uint64_t addr, MaliAccess acc, uint32_t source)
+void mali_gpu_fault(MaliGpu *g, uint32_t code, unsigned as, uint64_t addr, MaliAccess acc,
+                    uint32_t source)
 {
     MaliEvent e;
 
@@ -237,7 +234,7 @@ void mali_gpu_fault(MaliGpu *g, uint32_t code, unsigned as, uint64_t addr, MaliA
     mali_ev_str(&e, "access", access_name(acc));
     mali_ev_u64(&e, "source", source);
     mali_ev_end(&e);
-    if (!g->s.gpu_fault_status) {   /* latched until CLEAR_FAULT (spec 1.2) */
+    if (!g->s.gpu_fault_status) { /* latched until CLEAR_FAULT (spec 1.2) */
         g->s.gpu_fault_status = (code & 0xff) | AS_FAULTSTATUS_ACCESS(acc) | GPU_FAULT_ADDR_VALID |
                                 GPU_FAULT_JASID_VALID | GPU_FAULT_JASID(as & 15) |
                                 AS_FAULTSTATUS_SOURCE(source);

@@ -5,11 +5,11 @@
 #include <string.h>
 
 static const char *const names[MALI_CNT_COUNT] = {
-    [MALI_CNT_POWER_ONS] = "power-ons",          /* L2 off -> on */
+    [MALI_CNT_POWER_ONS] = "power-ons", /* L2 off -> on */
     [MALI_CNT_VIOLATIONS] = "violations",
-    [MALI_CNT_PINGS] = "pings",                  /* acknowledged ones */
-    [MALI_CNT_RESETS] = "resets",                /* GPU_CMD RESET of any kind */
-    [MALI_CNT_MCU_BOOTS] = "mcu-boots",          /* tried ones: failed boots count */
+    [MALI_CNT_PINGS] = "pings",         /* acknowledged ones */
+    [MALI_CNT_RESETS] = "resets",       /* GPU_CMD RESET of any kind */
+    [MALI_CNT_MCU_BOOTS] = "mcu-boots", /* tried ones: failed boots count */
     [MALI_CNT_MMIO_READS] = "mmio-reads",
     [MALI_CNT_MMIO_WRITES] = "mmio-writes",
     [MALI_CNT_INSTRUCTIONS] = "instructions",

@@ -51,8 +51,8 @@ MaliStep mali_cs_block(MaliCtx *x, MaliCsWait wait)
     return MALI_STEP_BLOCKED;
 }
 
-static void log_exception(MaliGpu *g, const char *kind, unsigned csg, unsigned cs,
-                          uint32_t code, uint64_t info)
+static void log_exception(MaliGpu *g, const char *kind, unsigned csg, unsigned cs, uint32_t code,
+                          uint64_t info)
 {
     MaliEvent e;
 
@@ -116,7 +116,7 @@ static bool fault_acked(MaliGpu *g, unsigned csg, unsigned cs)
     uint32_t req, ack;
 
     if (g->s.csg[csg].cs[cs].pending & CS_FAULT) {
-        return false;   /* not even signalled */
+        return false; /* not even signalled */
     }
     req = mali_mcu_r32(g, f->cs_in[cs] + CS_IN_REQ);
     ack = mali_mcu_r32(g, f->cs_out[cs] + CS_OUT_ACK);
@@ -133,7 +133,8 @@ static bool sync_over(MaliGpu *g, const MaliCsg *c, const MaliCs *s)
     if (r == MALI_XL_OK) {
         return mali_cs_sync_met(value, s->wait_ref, s->wait_cond);
     }
-    /* Locked: later. An object that cannot be read any more faults when the instruction runs again. */
+    /* Locked: later. An object that cannot be read any more faults when the instruction runs again.
+     */
     return r != MALI_XL_LOCKED;
 }
 
@@ -143,17 +144,12 @@ static bool wait_over(MaliGpu *g, unsigned csg, unsigned cs)
     const MaliCs *s = &c->cs[cs];
 
     switch (s->wait) {
-    case MALI_WAIT_SYNC:
-        return sync_over(g, c, s);
-    case MALI_WAIT_PROGRESS:
-        return c->cs[s->wait_va % MALI_NUM_CS].progress >= s->wait_ref;
-    case MALI_WAIT_FAULT_ACK:
-        return fault_acked(g, csg, cs);
+    case MALI_WAIT_SYNC: return sync_over(g, c, s);
+    case MALI_WAIT_PROGRESS: return c->cs[s->wait_va % MALI_NUM_CS].progress >= s->wait_ref;
+    case MALI_WAIT_FAULT_ACK: return fault_acked(g, csg, cs);
     case MALI_WAIT_LOCK:
-    case MALI_WAIT_SCOREBOARD:
-        return true;
-    default:            /* PROTM, FAULT and OOM end by an act of the host */
-        return false;
+    case MALI_WAIT_SCOREBOARD: return true;
+    default: /* PROTM, FAULT and OOM end by an act of the host */ return false;
     }
 }
 
@@ -190,7 +186,7 @@ static void as_updated(MaliGpu *g, unsigned csg, unsigned cs, bool unmapped)
     if (s->wait == MALI_WAIT_LOCK) {
         s->wait = MALI_WAIT_NONE;
     } else if (s->wait == MALI_WAIT_FAULT) {
-        if (unmapped) {     /* spec 2.4: so the host finds the guilty queue */
+        if (unmapped) { /* spec 2.4: so the host finds the guilty queue */
             mali_cs_fatal(g, csg, cs, CS_EXC_BUS_FAULT, s->wait_va);
         } else if (fault_gone(g, g->s.csg[csg].as, s)) {
             s->wait = MALI_WAIT_NONE;
@@ -255,8 +251,9 @@ static inline MaliStep step(MaliCtx *x)
 unsigned mali_cs_run(MaliGpu *g, unsigned csg, unsigned cs, unsigned max)
 {
     MaliCsg *grp = &g->s.csg[csg];
-    MaliCtx x = { .g = g, .grp = grp, .cs = &grp->cs[cs], .csg = csg, .idx = cs,
-                  .nregs = g->row->cs_regs };
+    MaliCtx x = {
+        .g = g, .grp = grp, .cs = &grp->cs[cs], .csg = csg, .idx = cs, .nregs = g->row->cs_regs
+    };
     MaliStep st = MALI_STEP_OK;
     unsigned n = 0;
 
@@ -280,6 +277,7 @@ MaliStep mali_cs_step(MaliGpu *g, unsigned csg, unsigned cs)
 
     g->fetch.valid = false;
     mali_cs_run(g, csg, cs, 1);
-    return s->stopped ? MALI_STEP_STOPPED :
-           s->wait != MALI_WAIT_NONE ? MALI_STEP_BLOCKED : MALI_STEP_OK;
+    return s->stopped                  ? MALI_STEP_STOPPED
+           : s->wait != MALI_WAIT_NONE ? MALI_STEP_BLOCKED
+                                       : MALI_STEP_OK;
 }

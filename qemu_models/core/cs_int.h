@@ -14,9 +14,9 @@ typedef struct MaliCtx {
     MaliCs *cs;
     unsigned csg, idx;
     uint32_t nregs;
-    uint64_t w;        /* the instruction word */
-    uint64_t pc;       /* its address */
-    uint64_t *pos;     /* position of its frame, already behind the instruction */
+    uint64_t w;    /* the instruction word */
+    uint64_t pc;   /* its address */
+    uint64_t *pos; /* position of its frame, already behind the instruction */
 } MaliCtx;
 
 typedef MaliStep (*MaliOpFn)(MaliCtx *x);
@@ -32,12 +32,30 @@ extern const MaliOp mali_ops[];
 extern const unsigned mali_num_ops;
 
 /* ---- fields of the instruction word (spec 5.2) ---- */
-static inline unsigned f_dst(uint64_t w) { return (w >> 48) & 0xff; }
-static inline unsigned f_src0(uint64_t w) { return (w >> 40) & 0xff; }
-static inline unsigned f_src1(uint64_t w) { return (w >> 32) & 0xff; }
-static inline uint32_t f_imm32(uint64_t w) { return (uint32_t)w; }
-static inline int64_t f_off16(uint64_t w) { return (int16_t)(w & 0xffff); }
-static inline unsigned f_mask16(uint64_t w) { return (w >> 16) & 0xffff; }
+static inline unsigned f_dst(uint64_t w)
+{
+    return (w >> 48) & 0xff;
+}
+static inline unsigned f_src0(uint64_t w)
+{
+    return (w >> 40) & 0xff;
+}
+static inline unsigned f_src1(uint64_t w)
+{
+    return (w >> 32) & 0xff;
+}
+static inline uint32_t f_imm32(uint64_t w)
+{
+    return (uint32_t)w;
+}
+static inline int64_t f_off16(uint64_t w)
+{
+    return (int16_t)(w & 0xffff);
+}
+static inline unsigned f_mask16(uint64_t w)
+{
+    return (w >> 16) & 0xffff;
+}
 
 static inline uint64_t reg64(const MaliCs *cs, unsigned r)
 {
@@ -81,20 +99,20 @@ MaliStep mali_op_sync_set64(MaliCtx *x);
 MaliStep mali_op_sync_wait64(MaliCtx *x);
 MaliStep mali_op_store_state(MaliCtx *x);
 
-#define MALI_TRY(e) \
-    do { \
-        MaliStep s_ = (e); \
-        if (s_ != MALI_STEP_OK) { \
-            return s_; \
-        } \
+#define MALI_TRY(e)                                                                                \
+    do {                                                                                           \
+        MaliStep s_ = (e);                                                                         \
+        if (s_ != MALI_STEP_OK) {                                                                  \
+            return s_;                                                                             \
+        }                                                                                          \
     } while (0)
 
 /* Registers [first, first + n) must exist. */
-#define MALI_NEED_REGS(x, first, n) \
-    do { \
-        if ((first) + (n) > (x)->nregs) { \
-            return mali_cs_invalid(x); \
-        } \
+#define MALI_NEED_REGS(x, first, n)                                                                \
+    do {                                                                                           \
+        if ((first) + (n) > (x)->nregs) {                                                          \
+            return mali_cs_invalid(x);                                                             \
+        }                                                                                          \
     } while (0)
 
 #endif

@@ -28,7 +28,7 @@ static MaliStep bus_error(MaliCtx *x, uint64_t va, MaliAccess acc)
     MaliState *s = &x->g->s;
     uint64_t pa = 0;
 
-    if (!s->gpu_fault_status) {     /* latched until CLEAR_FAULT: the first one stays */
+    if (!s->gpu_fault_status) { /* latched until CLEAR_FAULT: the first one stays */
         mali_walk(x->g, x->grp->as, va, &pa, NULL);
         s->gpu_fault_status = EXC_GPU_BUS_FAULT | AS_FAULTSTATUS_ACCESS(acc) |
                               GPU_FAULT_ADDR_VALID | GPU_FAULT_JASID_VALID |
@@ -45,12 +45,9 @@ static MaliStep failed(MaliCtx *x, MaliXlate why, uint64_t va, MaliAccess acc, u
     MaliStep st;
 
     switch (why) {
-    case MALI_XL_OK:
-        return MALI_STEP_OK;
-    case MALI_XL_LOCKED:
-        return mali_cs_block(x, MALI_WAIT_LOCK);
-    case MALI_XL_BUS:
-        return bus_error(x, va, acc);
+    case MALI_XL_OK: return MALI_STEP_OK;
+    case MALI_XL_LOCKED: return mali_cs_block(x, MALI_WAIT_LOCK);
+    case MALI_XL_BUS: return bus_error(x, va, acc);
     default:
         x->cs->wait_va = va;
         x->cs->wait_cond = acc;
@@ -76,7 +73,7 @@ MaliStep mali_cs_write(MaliCtx *x, uint64_t va, const void *buf, size_t len)
     uint32_t fault = 0;
     MaliXlate r;
 
-    x->g->fetch.line_valid = false;     /* it may be code */
+    x->g->fetch.line_valid = false; /* it may be code */
     r = mali_va_write(x->g, x->grp->as, master(x), va, buf, len, &fault, &fault_va);
     return r == MALI_XL_OK ? MALI_STEP_OK : failed(x, r, fault_va, MALI_ACC_WRITE, fault);
 }

@@ -7,8 +7,8 @@
  */
 #include "cs_int.h"
 
-#define ARCH_ANY 0xff
-#define MAX_DEPTH (MALI_MAX_FRAMES - 1)   /* the ring is the eighth frame (Mesa decode_csf.c) */
+#define ARCH_ANY  0xff
+#define MAX_DEPTH (MALI_MAX_FRAMES - 1) /* the ring is the eighth frame (Mesa decode_csf.c) */
 
 static MaliStep op_nothing(MaliCtx *x)
 {
@@ -72,7 +72,8 @@ static MaliStep op_umin32(MaliCtx *x)
     return MALI_STEP_OK;
 }
 
-/* Arch 13 puts a sub-opcode into these three; 0 is the old meaning (spec 5.3), others are to come. */
+/* Arch 13 puts a sub-opcode into these three; 0 is the old meaning (spec 5.3), others are to come.
+ */
 static MaliStep op_arith_imm32(MaliCtx *x)
 {
     return f_src1(x->w) ? mali_cs_invalid(x) : op_add_imm32(x);
@@ -221,7 +222,8 @@ static MaliStep op_req_resource(MaliCtx *x)
     return MALI_STEP_OK;
 }
 
-/* The id in the register is that of LATEST_FLUSH_ID at submission: if a flush has happened since, skip. */
+/* The id in the register is that of LATEST_FLUSH_ID at submission: if a flush has happened since,
+ * skip. */
 static MaliStep op_flush_cache2(MaliCtx *x)
 {
     uint32_t id;
@@ -264,7 +266,8 @@ static MaliStep op_heap_operation(MaliCtx *x)
     return MALI_STEP_OK;
 }
 
-/* Waits for the host to let the group into protected mode (spec 4.12); entering is a later stage. */
+/* Waits for the host to let the group into protected mode (spec 4.12); entering is a later stage.
+ */
 static MaliStep op_prot_region(MaliCtx *x)
 {
     MaliStep st = mali_cs_block(x, MALI_WAIT_PROTM);
@@ -281,48 +284,49 @@ static MaliStep op_prot_region(MaliCtx *x)
 }
 
 const MaliOp mali_ops[] = {
-    { CS_OP_NOP,                   10, ARCH_ANY, "NOP",                   op_nothing },
-    { CS_OP_MOVE48,                10, ARCH_ANY, "MOVE48",                op_move48 },
-    { CS_OP_MOVE32,                10, ARCH_ANY, "MOVE32",                op_move32 },
-    { CS_OP_WAIT,                  10, ARCH_ANY, "WAIT",                  op_wait },
-    { CS_OP_RUN_COMPUTE,           10, ARCH_ANY, "RUN_COMPUTE",           op_nothing },
-    { CS_OP_RUN_TILING,            10, 11,       "RUN_TILING",            op_nothing },
-    { CS_OP_RUN_IDVS,              10, 11,       "RUN_IDVS",              op_nothing },
-    { CS_OP_RUN_FRAGMENT,          10, ARCH_ANY, "RUN_FRAGMENT",          op_nothing },
-    { CS_OP_RUN_FULLSCREEN,        10, ARCH_ANY, "RUN_FULLSCREEN",        op_nothing },
-    { CS_OP_FINISH_TILING,         10, ARCH_ANY, "FINISH_TILING",         op_nothing },
-    { CS_OP_FINISH_FRAGMENT,       10, ARCH_ANY, "FINISH_FRAGMENT",       op_finish_fragment },
-    { CS_OP_RUN_IDVS2,             12, ARCH_ANY, "RUN_IDVS2",             op_nothing },
-    { CS_OP_ADD_IMM32,             10, 12,       "ADD_IMM32",             op_add_imm32 },
-    { CS_OP_ADD_IMM32,             13, ARCH_ANY, "ARITH_IMM32",           op_arith_imm32 },
-    { CS_OP_ADD_IMM64,             10, 12,       "ADD_IMM64",             op_add_imm64 },
-    { CS_OP_ADD_IMM64,             13, ARCH_ANY, "ARITH_IMM64",           op_arith_imm64 },
-    { CS_OP_UMIN32,                10, 12,       "UMIN32",                op_umin32 },
-    { CS_OP_UMIN32,                13, ARCH_ANY, "ARITH_REG32",           op_arith_reg32 },
-    { CS_OP_LOAD_MULTIPLE,         10, ARCH_ANY, "LOAD_MULTIPLE",         mali_op_load_multiple },
-    { CS_OP_STORE_MULTIPLE,        10, ARCH_ANY, "STORE_MULTIPLE",        mali_op_store_multiple },
-    { CS_OP_BRANCH,                10, ARCH_ANY, "BRANCH",                op_branch },
-    { CS_OP_SET_SB_ENTRY,          10, ARCH_ANY, "SET_SB_ENTRY",          op_set_sb_entry },
-    { CS_OP_PROGRESS_WAIT,         10, ARCH_ANY, "PROGRESS_WAIT",         op_progress_wait },
-    { CS_OP_SET_EXCEPTION_HANDLER, 10, ARCH_ANY, "SET_EXCEPTION_HANDLER", op_set_exception_handler },
-    { CS_OP_CALL,                  10, ARCH_ANY, "CALL",                  op_call },
-    { CS_OP_JUMP,                  10, ARCH_ANY, "JUMP",                  op_jump },
-    { CS_OP_REQ_RESOURCE,          10, ARCH_ANY, "REQ_RESOURCE",          op_req_resource },
-    { CS_OP_FLUSH_CACHE2,          10, ARCH_ANY, "FLUSH_CACHE2",          op_flush_cache2 },
-    { CS_OP_SYNC_ADD32,            10, ARCH_ANY, "SYNC_ADD32",            mali_op_sync_add32 },
-    { CS_OP_SYNC_SET32,            10, ARCH_ANY, "SYNC_SET32",            mali_op_sync_set32 },
-    { CS_OP_SYNC_WAIT32,           10, ARCH_ANY, "SYNC_WAIT32",           mali_op_sync_wait32 },
-    { CS_OP_STORE_STATE,           10, ARCH_ANY, "STORE_STATE",           mali_op_store_state },
-    { CS_OP_PROT_REGION,           10, ARCH_ANY, "PROT_REGION",           op_prot_region },
-    { CS_OP_PROGRESS_STORE,        10, ARCH_ANY, "PROGRESS_STORE",        op_progress_store },
-    { CS_OP_PROGRESS_LOAD,         10, ARCH_ANY, "PROGRESS_LOAD",         op_progress_load },
-    { CS_OP_RUN_COMPUTE_INDIRECT,  10, ARCH_ANY, "RUN_COMPUTE_INDIRECT",  op_nothing },
-    { CS_OP_ERROR_BARRIER,         10, ARCH_ANY, "ERROR_BARRIER",         op_error_barrier },
-    { CS_OP_HEAP_SET,              10, ARCH_ANY, "HEAP_SET",              op_heap_set },
-    { CS_OP_HEAP_OPERATION,        10, ARCH_ANY, "HEAP_OPERATION",        op_heap_operation },
-    { CS_OP_TRACE_POINT,           10, ARCH_ANY, "TRACE_POINT",           op_nothing },
-    { CS_OP_SYNC_ADD64,            10, ARCH_ANY, "SYNC_ADD64",            mali_op_sync_add64 },
-    { CS_OP_SYNC_SET64,            10, ARCH_ANY, "SYNC_SET64",            mali_op_sync_set64 },
-    { CS_OP_SYNC_WAIT64,           10, ARCH_ANY, "SYNC_WAIT64",           mali_op_sync_wait64 },
+    { CS_OP_NOP, 10, ARCH_ANY, "NOP", op_nothing },
+    { CS_OP_MOVE48, 10, ARCH_ANY, "MOVE48", op_move48 },
+    { CS_OP_MOVE32, 10, ARCH_ANY, "MOVE32", op_move32 },
+    { CS_OP_WAIT, 10, ARCH_ANY, "WAIT", op_wait },
+    { CS_OP_RUN_COMPUTE, 10, ARCH_ANY, "RUN_COMPUTE", op_nothing },
+    { CS_OP_RUN_TILING, 10, 11, "RUN_TILING", op_nothing },
+    { CS_OP_RUN_IDVS, 10, 11, "RUN_IDVS", op_nothing },
+    { CS_OP_RUN_FRAGMENT, 10, ARCH_ANY, "RUN_FRAGMENT", op_nothing },
+    { CS_OP_RUN_FULLSCREEN, 10, ARCH_ANY, "RUN_FULLSCREEN", op_nothing },
+    { CS_OP_FINISH_TILING, 10, ARCH_ANY, "FINISH_TILING", op_nothing },
+    { CS_OP_FINISH_FRAGMENT, 10, ARCH_ANY, "FINISH_FRAGMENT", op_finish_fragment },
+    { CS_OP_RUN_IDVS2, 12, ARCH_ANY, "RUN_IDVS2", op_nothing },
+    { CS_OP_ADD_IMM32, 10, 12, "ADD_IMM32", op_add_imm32 },
+    { CS_OP_ADD_IMM32, 13, ARCH_ANY, "ARITH_IMM32", op_arith_imm32 },
+    { CS_OP_ADD_IMM64, 10, 12, "ADD_IMM64", op_add_imm64 },
+    { CS_OP_ADD_IMM64, 13, ARCH_ANY, "ARITH_IMM64", op_arith_imm64 },
+    { CS_OP_UMIN32, 10, 12, "UMIN32", op_umin32 },
+    { CS_OP_UMIN32, 13, ARCH_ANY, "ARITH_REG32", op_arith_reg32 },
+    { CS_OP_LOAD_MULTIPLE, 10, ARCH_ANY, "LOAD_MULTIPLE", mali_op_load_multiple },
+    { CS_OP_STORE_MULTIPLE, 10, ARCH_ANY, "STORE_MULTIPLE", mali_op_store_multiple },
+    { CS_OP_BRANCH, 10, ARCH_ANY, "BRANCH", op_branch },
+    { CS_OP_SET_SB_ENTRY, 10, ARCH_ANY, "SET_SB_ENTRY", op_set_sb_entry },
+    { CS_OP_PROGRESS_WAIT, 10, ARCH_ANY, "PROGRESS_WAIT", op_progress_wait },
+    { CS_OP_SET_EXCEPTION_HANDLER, 10, ARCH_ANY, "SET_EXCEPTION_HANDLER",
+      op_set_exception_handler },
+    { CS_OP_CALL, 10, ARCH_ANY, "CALL", op_call },
+    { CS_OP_JUMP, 10, ARCH_ANY, "JUMP", op_jump },
+    { CS_OP_REQ_RESOURCE, 10, ARCH_ANY, "REQ_RESOURCE", op_req_resource },
+    { CS_OP_FLUSH_CACHE2, 10, ARCH_ANY, "FLUSH_CACHE2", op_flush_cache2 },
+    { CS_OP_SYNC_ADD32, 10, ARCH_ANY, "SYNC_ADD32", mali_op_sync_add32 },
+    { CS_OP_SYNC_SET32, 10, ARCH_ANY, "SYNC_SET32", mali_op_sync_set32 },
+    { CS_OP_SYNC_WAIT32, 10, ARCH_ANY, "SYNC_WAIT32", mali_op_sync_wait32 },
+    { CS_OP_STORE_STATE, 10, ARCH_ANY, "STORE_STATE", mali_op_store_state },
+    { CS_OP_PROT_REGION, 10, ARCH_ANY, "PROT_REGION", op_prot_region },
+    { CS_OP_PROGRESS_STORE, 10, ARCH_ANY, "PROGRESS_STORE", op_progress_store },
+    { CS_OP_PROGRESS_LOAD, 10, ARCH_ANY, "PROGRESS_LOAD", op_progress_load },
+    { CS_OP_RUN_COMPUTE_INDIRECT, 10, ARCH_ANY, "RUN_COMPUTE_INDIRECT", op_nothing },
+    { CS_OP_ERROR_BARRIER, 10, ARCH_ANY, "ERROR_BARRIER", op_error_barrier },
+    { CS_OP_HEAP_SET, 10, ARCH_ANY, "HEAP_SET", op_heap_set },
+    { CS_OP_HEAP_OPERATION, 10, ARCH_ANY, "HEAP_OPERATION", op_heap_operation },
+    { CS_OP_TRACE_POINT, 10, ARCH_ANY, "TRACE_POINT", op_nothing },
+    { CS_OP_SYNC_ADD64, 10, ARCH_ANY, "SYNC_ADD64", mali_op_sync_add64 },
+    { CS_OP_SYNC_SET64, 10, ARCH_ANY, "SYNC_SET64", mali_op_sync_set64 },
+    { CS_OP_SYNC_WAIT64, 10, ARCH_ANY, "SYNC_WAIT64", mali_op_sync_wait64 },
 };
 const unsigned mali_num_ops = sizeof(mali_ops) / sizeof(mali_ops[0]);

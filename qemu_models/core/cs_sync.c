@@ -10,7 +10,7 @@ static void sync_signal(MaliCtx *x)
 {
     x->g->sync_dirty = true;
     if (((x->w >> 1) & 3) != CS_SCOPE_SYSTEM || (x->grp->pending & CSG_SYNC_UPDATE)) {
-        return;     /* not for the host, or it has one to come (pitfall 12) */
+        return; /* not for the host, or it has one to come (pitfall 12) */
     }
     mali_cs_extract(x->g, x->csg, x->idx);
     mali_csg_event(x->g, x->csg, CSG_SYNC_UPDATE);
@@ -88,12 +88,30 @@ static MaliStep sync_wait(MaliCtx *x, unsigned size)
     return MALI_STEP_OK;
 }
 
-MaliStep mali_op_sync_add32(MaliCtx *x) { return sync_write(x, 4, true); }
-MaliStep mali_op_sync_set32(MaliCtx *x) { return sync_write(x, 4, false); }
-MaliStep mali_op_sync_wait32(MaliCtx *x) { return sync_wait(x, 4); }
-MaliStep mali_op_sync_add64(MaliCtx *x) { return sync_write(x, 8, true); }
-MaliStep mali_op_sync_set64(MaliCtx *x) { return sync_write(x, 8, false); }
-MaliStep mali_op_sync_wait64(MaliCtx *x) { return sync_wait(x, 8); }
+MaliStep mali_op_sync_add32(MaliCtx *x)
+{
+    return sync_write(x, 4, true);
+}
+MaliStep mali_op_sync_set32(MaliCtx *x)
+{
+    return sync_write(x, 4, false);
+}
+MaliStep mali_op_sync_wait32(MaliCtx *x)
+{
+    return sync_wait(x, 4);
+}
+MaliStep mali_op_sync_add64(MaliCtx *x)
+{
+    return sync_write(x, 8, true);
+}
+MaliStep mali_op_sync_set64(MaliCtx *x)
+{
+    return sync_write(x, 8, false);
+}
+MaliStep mali_op_sync_wait64(MaliCtx *x)
+{
+    return sync_wait(x, 8);
+}
 
 /* ---- STORE_STATE: 64 bits for the counters (sched.c:710-720), 32 for the others (U) ---- */
 
@@ -106,12 +124,8 @@ MaliStep mali_op_store_state(MaliCtx *x)
     MALI_NEED_REGS(x, addr, 2);
     va = reg64(x->cs, addr) + (uint64_t)f_off16(x->w);
     switch ((x->w >> 32) & 3) {
-    case CS_STORE_TIMESTAMP:
-        v = g->ops.timestamp(g->opaque) + g->s.timestamp_offset;
-        break;
-    case CS_STORE_CYCLES:
-        v = mali_cycle_count(x->g);
-        break;
+    case CS_STORE_TIMESTAMP: v = g->ops.timestamp(g->opaque) + g->s.timestamp_offset; break;
+    case CS_STORE_CYCLES: v = mali_cycle_count(x->g); break;
     case CS_STORE_DISJOINT:
         v = 0;
         size = 4;

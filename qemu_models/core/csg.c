@@ -72,7 +72,8 @@ static uint64_t mapped_size(MaliGpu *g, uint64_t va)
     return n < max ? n : max;
 }
 
-static void log_entry(MaliGpu *g, unsigned csg, uint32_t streams, const bool *restored, uint32_t crc)
+static void log_entry(MaliGpu *g, unsigned csg, uint32_t streams, const bool *restored,
+                      uint32_t crc)
 {
     const MaliCsg *c = &g->s.csg[csg];
     MaliEvent e;
@@ -122,7 +123,7 @@ static void csg_resume(MaliGpu *g, unsigned csg)
                 mali_cs_fatal(g, csg, j, CS_EXC_FW_INTERNAL_ERROR, 0);
             }
         } else {
-            mali_cs_reset(&g->s.csg[csg].cs[j]);    /* saved once, but not wanted back */
+            mali_cs_reset(&g->s.csg[csg].cs[j]); /* saved once, but not wanted back */
         }
     }
 }
@@ -168,7 +169,8 @@ static bool set_state(MaliGpu *g, unsigned csg, uint32_t old, uint32_t state)
         if (!resident) {
             (state == CSG_STATE_START ? csg_start : csg_resume)(g, csg);
         } else if (old != state) {
-            mali_violation(g, "csg-state", "csg %u: state %u requested while on the slot", csg, state);
+            mali_violation(g, "csg-state", "csg %u: state %u requested while on the slot", csg,
+                           state);
         }
         return true;
     case CSG_STATE_SUSPEND:
@@ -323,7 +325,8 @@ void mali_csg_boot(MaliGpu *g)
             mali_mcu_w32(g, f->out + off, 0);
         }
         mali_mcu_w32(g, f->out + CSG_OUT_CS_IRQ_REQ, mali_mcu_r32(g, f->in + CSG_IN_CS_IRQ_ACK));
-        mali_mcu_w32(g, f->out + CSG_OUT_DOORBELL_ACK, mali_mcu_r32(g, f->in + CSG_IN_DOORBELL_REQ));
+        mali_mcu_w32(g, f->out + CSG_OUT_DOORBELL_ACK,
+                     mali_mcu_r32(g, f->in + CSG_IN_DOORBELL_REQ));
         mali_mcu_w32(g, f->out + CSG_OUT_ACK, mali_mcu_r32(g, f->in + CSG_IN_REQ));
     }
 }

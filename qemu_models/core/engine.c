@@ -5,20 +5,22 @@
  * Streams run only from the timer, never inside an MMIO write. A slice executes at
  * most SLICE instructions in turns of TURN, then rests as long as it took, so that
  * vCPUs get at the device even while streams have more to do than the host can
- * execute: whoever holds the lock all but always starves the others (pitfall 14). With cs_ips a stream pays for instructions
- * with virtual time (pitfall 13): credit_ns is the time up to which it has paid. It
- * may save up BURST_NS while it has nothing to do: short jobs finish at once, and a
+ * execute: whoever holds the lock all but always starves the others (pitfall 14). With cs_ips a
+ * stream pays for instructions with virtual time (pitfall 13): credit_ns is the time up to which it
+ * has paid. It may save up BURST_NS while it has nothing to do: short jobs finish at once, and a
  * running stream asks for the timer once in BURST_NS, not once an instruction.
  */
 #include "mali_int.h"
 
-#define SLICE 4000u
-#define TURN 250u
-#define BURST_NS UINT64_C(100000)
+#define SLICE       4000u
+#define TURN        250u
+#define BURST_NS    UINT64_C(100000)
 #define REST_MIN_NS UINT64_C(10000)
 #define REST_MAX_NS UINT64_C(200000)
-#define POLL_NS UINT64_C(1000000)      /* re-poll of waits: a CPU write rings no doorbell (pitfall 16) */
-#define NS_PER_S UINT64_C(1000000000)
+#define POLL_NS                                                                                    \
+    UINT64_C(1000000) /* re-poll of waits: a CPU write rings no doorbell (pitfall 16)              \
+                       */
+#define NS_PER_S    UINT64_C(1000000000)
 #define NUM_STREAMS (MALI_NUM_CSG * MALI_NUM_CS)
 
 static uint64_t now_ns(MaliGpu *g)
@@ -29,7 +31,8 @@ static uint64_t now_ns(MaliGpu *g)
 static bool polled(const MaliCs *s)
 {
     return s->started && !s->stopped &&
-           (s->wait == MALI_WAIT_SYNC || s->wait == MALI_WAIT_PROGRESS || s->wait == MALI_WAIT_LOCK);
+           (s->wait == MALI_WAIT_SYNC || s->wait == MALI_WAIT_PROGRESS ||
+            s->wait == MALI_WAIT_LOCK);
 }
 
 /* Virtual time between two looks at a running stream: pays for one instruction at least. */
@@ -60,7 +63,10 @@ static uint64_t ready_at(const MaliGpu *g, const MaliCs *s)
 
 /* ---- deadlines ---- */
 
-typedef struct Needs { uint64_t run_at; bool poll; } Needs;
+typedef struct Needs {
+    uint64_t run_at;
+    bool poll;
+} Needs;
 
 static Needs needs(MaliGpu *g, uint64_t now)
 {
@@ -96,7 +102,7 @@ void mali_timer_rearm(MaliGpu *g)
         g->s.poll_deadline = now + POLL_NS;
     }
     if (g->rest_until > now + REST_MAX_NS) {
-        g->rest_until = now;    /* a snapshot has turned time back */
+        g->rest_until = now; /* a snapshot has turned time back */
     }
     if (n.run_at < g->rest_until) {
         n.run_at = g->rest_until;
@@ -146,7 +152,7 @@ static unsigned budget(const MaliGpu *g, const MaliCs *s, uint64_t now, unsigned
     }
     span = now > s->credit_ns ? now - s->credit_ns : 0;
     if (span > NS_PER_S) {
-        span = NS_PER_S;        /* keeps the product in range; a slice needs far less */
+        span = NS_PER_S; /* keeps the product in range; a slice needs far less */
     }
     n = span * ips / NS_PER_S;
     return n < max ? (unsigned)n : max;
@@ -205,7 +211,9 @@ static void rest(MaliGpu *g, uint64_t since)
 {
     uint64_t now = now_ns(g), took = now - since;
 
-    g->rest_until = now + (took < REST_MIN_NS ? REST_MIN_NS : took > REST_MAX_NS ? REST_MAX_NS : took);
+    g->rest_until = now + (took < REST_MIN_NS   ? REST_MIN_NS
+                           : took > REST_MAX_NS ? REST_MAX_NS
+                                                : took);
 }
 
 void mali_engine_run(MaliGpu *g)
@@ -221,7 +229,7 @@ void mali_engine_run(MaliGpu *g)
         n = run_round(g, now, left, &ran);
         left -= n;
         if (g->sync_dirty) {
-            mali_engine_poll(g);    /* streams that wait for each other need no timer */
+            mali_engine_poll(g); /* streams that wait for each other need no timer */
         }
     } while (n && left);
     g->fetch.valid = false;
@@ -230,6 +238,6 @@ void mali_engine_run(MaliGpu *g)
         rest(g, now);
     }
     if (g->s.poll_deadline <= now) {
-        g->s.poll_deadline = MALI_NEVER;    /* polled: rearm starts the next period */
+        g->s.poll_deadline = MALI_NEVER; /* polled: rearm starts the next period */
     }
 }

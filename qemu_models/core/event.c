@@ -19,7 +19,7 @@ static void put(MaliEvent *e, size_t cap, const char *fmt, va_list ap)
     n = vsnprintf(NULL, 0, fmt, copy);
     va_end(copy);
     if (e->overflow || n < 0 || e->len + (size_t)n >= cap) {
-        e->overflow = true;   /* sticky: a half-written list must not go on behind a gap */
+        e->overflow = true; /* sticky: a half-written list must not go on behind a gap */
         return;
     }
     vsnprintf(e->buf + e->len, (size_t)n + 1, fmt, ap);

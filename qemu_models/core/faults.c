@@ -9,8 +9,11 @@
 
 #include <string.h>
 
-typedef struct FaultRow { const char *name, *help; } FaultRow;
+typedef struct FaultRow {
+    const char *name, *help;
+} FaultRow;
 
+/* clang-format off */
 static const FaultRow rows[MALI_FAULT_COUNT] = {
     [MALI_FAULT_BOOT_FAIL] = { "boot-fail",
         "n: the n-th MCU boot from now ends in MCU_STATUS FATAL; counts down" },
@@ -27,6 +30,7 @@ static const FaultRow rows[MALI_FAULT_COUNT] = {
     [MALI_FAULT_CORRUPT_SECTION] = { "corrupt-section",
         "w: device mutant: word w is written to the start of each PROT section at MCU boot" },
 };
+/* clang-format on */
 _Static_assert(MALI_FAULT_COUNT <= MALI_MAX_FAULTS, "MaliState.fault is too small");
 
 static int find(const char *name)

@@ -8,6 +8,9 @@
 #ifndef MALI_FWIF_H
 #define MALI_FWIF_H
 
+/* The indentation says which bits belong to which register. */
+/* clang-format off */
+
 /* ---- shared section, the map of all public images (3.4) ---- */
 #define FW_SHARED_VA                  0x04000000u
 #define FW_SHARED_SIZE                0x10000u

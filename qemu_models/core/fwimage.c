@@ -10,10 +10,10 @@
 
 #include <string.h>
 
-#define MANIFEST_VA 0x00800000u
-#define MANIFEST_MAGIC "MALIHLE"          /* with its NUL: 8 bytes */
+#define MANIFEST_VA      0x00800000u
+#define MANIFEST_MAGIC   "MALIHLE" /* with its NUL: 8 bytes */
 #define MANIFEST_VERSION 1u
-#define MAX_SECTION (16u << 20)           /* and of all contents together: bounds the checksums */
+#define MAX_SECTION      (16u << 20) /* and of all contents together: bounds the checksums */
 
 typedef struct Header {
     char magic[8];
@@ -49,7 +49,7 @@ static void crc_tables(uint32_t t[4][256])
 
 uint32_t mali_crc32(uint32_t crc, const void *buf, size_t len)
 {
-    static uint32_t t[4][256];   /* the same for all instances */
+    static uint32_t t[4][256]; /* the same for all instances */
     const uint8_t *p = buf;
 
     if (!t[0][1]) {
@@ -92,7 +92,7 @@ static bool read_records(MaliGpu *g, MaliManifest *m, uint32_t n)
             !record_ok(&r, &total)) {
             return false;
         }
-        memcpy(s->name, r.name, sizeof(r.name));   /* name[16] stays NUL */
+        memcpy(s->name, r.name, sizeof(r.name)); /* name[16] stays NUL */
         s->va = r.va;
         s->size = r.size;
         s->flags = r.flags;
@@ -185,7 +185,7 @@ static const char *section_content(MaliGpu *g, const MaliSection *s)
     return section_crc(g, s, &crc) && crc == s->crc32 ? "ok" : "bad";
 }
 
-static uint32_t wanted_perm(uint32_t flags)   /* panthor_fw.c:640-665 */
+static uint32_t wanted_perm(uint32_t flags) /* panthor_fw.c:640-665 */
 {
     return MALI_PERM_R | (flags & FW_SECTION_WR ? MALI_PERM_W : 0) |
            (flags & FW_SECTION_EX ? MALI_PERM_X : 0);

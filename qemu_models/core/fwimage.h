@@ -9,8 +9,8 @@
 
 typedef struct MaliSection {
     char name[17];
-    uint32_t va, size, flags;            /* FW_SECTION_* */
-    uint32_t data_size, crc32;           /* 0: the content is not checked */
+    uint32_t va, size, flags;  /* FW_SECTION_* */
+    uint32_t data_size, crc32; /* 0: the content is not checked */
     uint32_t volatile_offset, volatile_size;
 } MaliSection;
 
@@ -25,10 +25,10 @@ typedef struct MaliManifest {
 void mali_manifest_read(MaliGpu *g, MaliManifest *m);
 /* Events of a boot: `section` for each section (and a violation for a bad one). */
 void mali_sections_log(MaliGpu *g, const MaliManifest *m);
-void mali_sections_scan(MaliGpu *g);     /* without a manifest: what the page tables say */
+void mali_sections_scan(MaliGpu *g); /* without a manifest: what the page tables say */
 void mali_ev_perm(MaliEvent *e, uint32_t perm);
 /* Fault plan row corrupt-section. */
 void mali_sections_corrupt(MaliGpu *g, const MaliManifest *m, uint32_t word);
-uint32_t mali_crc32(uint32_t crc, const void *buf, size_t len);   /* zlib's; starts with 0 */
+uint32_t mali_crc32(uint32_t crc, const void *buf, size_t len); /* zlib's; starts with 0 */
 
 #endif

@@ -5,12 +5,15 @@
  */
 #include "fwimage.h"
 
-#define MCU_VA_END (UINT64_C(1) << 32)   /* the MCU's address space: panthor_mmu.c:2890-2893 */
+#define MCU_VA_END (UINT64_C(1) << 32) /* the MCU's address space: panthor_mmu.c:2890-2893 */
 /* A hostile table could map 4 GiB in pages: this is 128 MiB in pages, or far more in blocks. */
 #define MAX_LEAVES 32768u
-#define MAX_RUNS 64u
+#define MAX_RUNS   64u
 
-typedef struct Run { uint64_t va, size; uint32_t perm; } Run;
+typedef struct Run {
+    uint64_t va, size;
+    uint32_t perm;
+} Run;
 
 static void run_log(MaliGpu *g, const Run *r)
 {

@@ -8,14 +8,23 @@
  */
 #include "mali_int.h"
 
-#define CYCLES_BY_GLB 1u           /* bits of cycles_on; power.c has the other */
-#define TIMER_UNIT 1024u           /* GLB timers count 1024 ticks: fw.h:242-243 */
-#define GPU_COUNTER_HZ 800000000u  /* core clock of the device tree, spec appendix A */
+#define CYCLES_BY_GLB      1u         /* bits of cycles_on; power.c has the other */
+#define TIMER_UNIT         1024u      /* GLB timers count 1024 ticks: fw.h:242-243 */
+#define GPU_COUNTER_HZ     800000000u /* core clock of the device tree, spec appendix A */
 #define DEFAULT_COUNTER_HZ 62500000u
 
-static uint32_t in32(MaliGpu *g, uint32_t off) { return mali_mcu_r32(g, g->s.iface.glb_in + off); }
-static uint32_t out32(MaliGpu *g, uint32_t off) { return mali_mcu_r32(g, g->s.iface.glb_out + off); }
-static void put32(MaliGpu *g, uint32_t off, uint32_t v) { mali_mcu_w32(g, g->s.iface.glb_out + off, v); }
+static uint32_t in32(MaliGpu *g, uint32_t off)
+{
+    return mali_mcu_r32(g, g->s.iface.glb_in + off);
+}
+static uint32_t out32(MaliGpu *g, uint32_t off)
+{
+    return mali_mcu_r32(g, g->s.iface.glb_out + off);
+}
+static void put32(MaliGpu *g, uint32_t off, uint32_t v)
+{
+    mali_mcu_w32(g, g->s.iface.glb_out + off, v);
+}
 
 static void ev_name(MaliGpu *g, const char *kind, const char *name)
 {
@@ -113,16 +122,11 @@ static void latch_levels(MaliGpu *g, uint32_t req, uint32_t changed)
 static const char *event_name(uint32_t bit)
 {
     switch (bit) {
-    case GLB_PROTM_EXIT:
-        return "protm-exit";
-    case GLB_PERFCNT_THRESHOLD:
-        return "perfcnt-threshold";
-    case GLB_PERFCNT_OVERFLOW:
-        return "perfcnt-overflow";
-    case GLB_IDLE:
-        return "idle";
-    default:
-        return "inactive";
+    case GLB_PROTM_EXIT: return "protm-exit";
+    case GLB_PERFCNT_THRESHOLD: return "perfcnt-threshold";
+    case GLB_PERFCNT_OVERFLOW: return "perfcnt-overflow";
+    case GLB_IDLE: return "idle";
+    default: return "inactive";
     }
 }
 
@@ -204,7 +208,7 @@ void mali_glb_timer(MaliGpu *g)
 }
 
 /* ---- boot, doorbell ---- */
-static bool has_state_field(const MaliGpu *g)   /* panthor_fw.c:326-331 */
+static bool has_state_field(const MaliGpu *g) /* panthor_fw.c:326-331 */
 {
     return g->s.iface.fw_version >= FW_VERSION(4, 1, 0);
 }
@@ -223,7 +227,7 @@ void mali_glb_boot(MaliGpu *g)
     g->s.idle_deadline = MALI_NEVER;
     put32(g, GLB_OUT_HALT_STATUS, 0);
     put32(g, GLB_OUT_DOORBELL_ACK, in32(g, GLB_IN_DOORBELL_REQ));
-    put32(g, GLB_OUT_ACK, req & ~state_mask(g));   /* it runs, whatever is asked for */
+    put32(g, GLB_OUT_ACK, req & ~state_mask(g)); /* it runs, whatever is asked for */
     latch_levels(g, req, LEVELS);
 }
 

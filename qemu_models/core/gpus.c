@@ -13,19 +13,21 @@
 
 #include <string.h>
 
-#define COMMON \
-    .csf_id = 0x040a0412, .tiler_features = 0x00000809, .mem_features = 0x00000301, \
-    .mmu_features = 0x00002830   /* VA 48, PA 40 bits */
-#define ARCH10 \
-    COMMON, .l2_features = 0x07120306, .thread_features = 0x04010000, .cs_regs = 96, \
-    .scoreboards = 8, .fw_version = FW_VERSION(1, 5, 0)
-#define ARCH11 \
-    COMMON, .l2_features = 0x07120306, .thread_features = 0x04010000, .cs_regs = 96, \
-    .scoreboards = 16, .gpu_features = 0xf, .fw_version = FW_VERSION(1, 5, 0)
-#define ARCH12 \
-    COMMON, .l2_features = 0x08130306, .thread_features = 0x10010000, .core_features = 1, \
-    .cs_regs = 128, .scoreboards = 16, .gpu_features = 0xf, .fw_version = FW_VERSION(3, 13, 0)
+#define COMMON                                                                                     \
+    .csf_id = 0x040a0412, .tiler_features = 0x00000809, .mem_features = 0x00000301,                \
+    .mmu_features = 0x00002830 /* VA 48, PA 40 bits */
+#define ARCH10                                                                                     \
+    COMMON, .l2_features = 0x07120306, .thread_features = 0x04010000, .cs_regs = 96,               \
+            .scoreboards = 8, .fw_version = FW_VERSION(1, 5, 0)
+#define ARCH11                                                                                     \
+    COMMON, .l2_features = 0x07120306, .thread_features = 0x04010000, .cs_regs = 96,               \
+            .scoreboards = 16, .gpu_features = 0xf, .fw_version = FW_VERSION(1, 5, 0)
+#define ARCH12                                                                                     \
+    COMMON, .l2_features = 0x08130306, .thread_features = 0x10010000, .core_features = 1,          \
+            .cs_regs = 128, .scoreboards = 16, .gpu_features = 0xf,                                \
+            .fw_version = FW_VERSION(3, 13, 0)
 
+/* clang-format off */
 static const MaliGpuRow rows[] = {
     { .name = "g610", .gpu_id = 0xa8670005, .shader_present = 0x50005, ARCH10 },
     { .name = "g710", .gpu_id = 0xa8020000, .shader_present = 0x770077, ARCH10 },   /* cores (U) */
@@ -39,6 +41,7 @@ static const MaliGpuRow rows[] = {
     { .name = "g925", .gpu_id = 0xd8300000, .shader_present = 0xee0077, ARCH12 },   /* public log */
     { .name = "g625", .gpu_id = 0xd8110000, .shader_present = 0x50005, ARCH12 },
 };
+/* clang-format on */
 
 const MaliGpuRow *mali_gpu_row(const char *name)
 {

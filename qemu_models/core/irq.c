@@ -20,12 +20,9 @@ static const uint32_t valid_bits[MALI_IRQ_COUNT] = {
 static MaliIrqBlock *block(MaliGpu *g, MaliIrq irq)
 {
     switch (irq) {
-    case MALI_IRQ_JOB:
-        return &g->s.job_irq;
-    case MALI_IRQ_MMU:
-        return &g->s.mmu_irq;
-    default:
-        return &g->s.gpu_irq;
+    case MALI_IRQ_JOB: return &g->s.job_irq;
+    case MALI_IRQ_MMU: return &g->s.mmu_irq;
+    default: return &g->s.gpu_irq;
     }
 }
 
@@ -53,14 +50,10 @@ uint32_t mali_irq_read(MaliGpu *g, MaliIrq irq, uint32_t reg)
     const MaliIrqBlock *b = block(g, irq);
 
     switch (reg) {
-    case INT_RAWSTAT:
-        return b->rawstat;
-    case INT_MASK:
-        return b->mask;
-    case INT_STAT:
-        return b->rawstat & b->mask;
-    default:
-        return 0;   /* CLEAR is write-only */
+    case INT_RAWSTAT: return b->rawstat;
+    case INT_MASK: return b->mask;
+    case INT_STAT: return b->rawstat & b->mask;
+    default: return 0; /* CLEAR is write-only */
     }
 }
 
@@ -69,17 +62,12 @@ void mali_irq_write(MaliGpu *g, MaliIrq irq, uint32_t reg, uint32_t val)
     MaliIrqBlock *b = block(g, irq);
 
     switch (reg) {
-    case INT_RAWSTAT:   /* forces bits on: tyr regs.rs:141-143 */
+    case INT_RAWSTAT: /* forces bits on: tyr regs.rs:141-143 */
         b->rawstat |= val & valid_bits[irq];
         break;
-    case INT_CLEAR:
-        b->rawstat &= ~val;
-        break;
-    case INT_MASK:
-        b->mask = val;
-        break;
-    default:
-        break;
+    case INT_CLEAR: b->rawstat &= ~val; break;
+    case INT_MASK: b->mask = val; break;
+    default: break;
     }
     mali_irq_update(g);
 }

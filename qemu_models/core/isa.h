@@ -7,6 +7,9 @@
 #ifndef MALI_ISA_H
 #define MALI_ISA_H
 
+/* The indentation says which bits belong to which register. */
+/* clang-format off */
+
 #define CS_OP_NOP                     0
 #define CS_OP_MOVE48                  1
 #define CS_OP_MOVE32                  2

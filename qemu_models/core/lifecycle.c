@@ -16,14 +16,14 @@ static bool ops_complete(const MaliOps *o)
 static void state_init(MaliGpu *g)
 {
     MaliState *s = &g->s;
-    uint64_t seq = s->seq;   /* of the event log, which goes on */
+    uint64_t seq = s->seq; /* of the event log, which goes on */
     uint32_t fault[MALI_MAX_FAULTS];
 
     memcpy(fault, s->fault, sizeof(fault));
     memset(s, 0, sizeof(*s));
     memcpy(s->fault, fault, sizeof(fault));
     s->seq = seq;
-    s->flush_id = 1;         /* 0 must never be seen: spec 1.8 */
+    s->flush_id = 1; /* 0 must never be seen: spec 1.8 */
     s->idle_deadline = MALI_NEVER;
     s->poll_deadline = MALI_NEVER;
 }
@@ -47,7 +47,7 @@ MaliGpu *mali_new(const MaliConfig *cfg, const MaliOps *ops, void *opaque, const
     }
     g->row = row;
     g->cfg = *cfg;
-    g->cfg.gpu = row->name;   /* the caller's string may go away */
+    g->cfg.gpu = row->name; /* the caller's string may go away */
     g->ops = *ops;
     g->opaque = opaque;
     g->timer_set = MALI_NEVER;
@@ -76,14 +76,14 @@ void mali_reset(MaliGpu *g)
 
     memcpy(line, g->s.line, sizeof(line));
     state_init(g);
-    memcpy(g->s.line, line, sizeof(line));   /* what the embedder believes, until driven */
+    memcpy(g->s.line, line, sizeof(line)); /* what the embedder believes, until driven */
     drive_outputs(g);
 }
 
 /* ---- timer ---- */
 void mali_timer(MaliGpu *g)
 {
-    g->timer_set = MALI_NEVER;   /* the embedder's deadline is used up */
+    g->timer_set = MALI_NEVER; /* the embedder's deadline is used up */
     mali_glb_timer(g);
     mali_engine_run(g);
     mali_timer_rearm(g);
@@ -91,16 +91,19 @@ void mali_timer(MaliGpu *g)
 
 /* ---- migration ---- */
 /* The state is plain data with explicit padding, so it travels as it is between equal builds. */
-#define BLOB_MAGIC UINT64_C(0x3145544154534c4d)   /* "MLSTATE1" */
+#define BLOB_MAGIC UINT64_C(0x3145544154534c4d) /* "MLSTATE1" */
 
-typedef struct BlobHeader { uint64_t magic; uint32_t size, gpu_id; } BlobHeader;
+typedef struct BlobHeader {
+    uint64_t magic;
+    uint32_t size, gpu_id;
+} BlobHeader;
 
 size_t mali_save(const MaliGpu *g, void *buf, size_t cap)
 {
     BlobHeader h = { .magic = BLOB_MAGIC, .size = sizeof(MaliState), .gpu_id = g->row->gpu_id };
     size_t n = cap < sizeof(h) ? cap : sizeof(h);
 
-    if (n) {   /* @buf may be NULL when only the size is asked for */
+    if (n) { /* @buf may be NULL when only the size is asked for */
         memcpy(buf, &h, n);
         cap -= n;
         memcpy((char *)buf + n, &g->s, cap < sizeof(g->s) ? cap : sizeof(g->s));
@@ -134,10 +137,10 @@ static bool tlb_valid(const MaliState *s)
 static bool state_valid(const MaliState *s, const MaliGpuRow *row)
 {
     return irqs_valid(s) && tlb_valid(s) && mali_csg_valid(s) &&
-           s->mcu_status <= MCU_STATUS_FATAL && s->mcu_control <= 3 &&
-           s->l2_ready <= 1 && s->tiler_ready <= 1 && !(s->shader_ready & ~row->shader_present) &&
-           s->flush_id && !(s->flush_id & ~LATEST_FLUSH_ID_MASK) &&
-           s->iface.num_csg <= MALI_NUM_CSG && s->iface.num_cs <= MALI_NUM_CS;
+           s->mcu_status <= MCU_STATUS_FATAL && s->mcu_control <= 3 && s->l2_ready <= 1 &&
+           s->tiler_ready <= 1 && !(s->shader_ready & ~row->shader_present) && s->flush_id &&
+           !(s->flush_id & ~LATEST_FLUSH_ID_MASK) && s->iface.num_csg <= MALI_NUM_CSG &&
+           s->iface.num_cs <= MALI_NUM_CS;
 }
 
 static bool adopt(MaliGpu *g, const void *buf, size_t len)
@@ -153,7 +156,7 @@ static bool adopt(MaliGpu *g, const void *buf, size_t len)
     if (h.magic != BLOB_MAGIC || h.size != sizeof(*s) || h.gpu_id != g->row->gpu_id) {
         return false;
     }
-    s = malloc(sizeof(*s));   /* a copy: the blob may be unaligned */
+    s = malloc(sizeof(*s)); /* a copy: the blob may be unaligned */
     if (!s) {
         return false;
     }

@@ -39,19 +39,21 @@ typedef struct MaliOps {
     uint64_t (*timestamp)(void *opaque);
     /* Level of one line; called only when it changes. */
     void (*set_irq)(void *opaque, MaliIrq irq, bool level);
-    /* Call mali_timer() at virtual time @when_ns; UINT64_MAX: no deadline. Replaces the last one. */
+    /* Call mali_timer() at virtual time @when_ns; UINT64_MAX: no deadline. Replaces the last one.
+     */
     void (*set_timer)(void *opaque, uint64_t when_ns);
     /* One complete JSON object, without newline. */
     void (*event)(void *opaque, const char *json, size_t len);
 } MaliOps;
 
 typedef struct MaliConfig {
-    const char *gpu;     /* row of the GPU table, e.g. "g610"; NULL: "g610" */
-    bool coherent;       /* COHERENCY_FEATURES.ACE_LITE, with dma-coherent in the node */
-    uint32_t counter_hz; /* frequency of @timestamp (CNTFRQ_EL0); 0: 62500000, that of QEMU's virt */
-    uint32_t cs_ips;     /* command-stream instructions a second and stream; 0: not paced */
-    uint32_t suspend_size;        /* bytes; 0: what the image's manifest says, else 0x3000 */
-    uint32_t protm_suspend_size;  /* the same; else 0x5000 (differs on purpose) */
+    const char *gpu; /* row of the GPU table, e.g. "g610"; NULL: "g610" */
+    bool coherent;   /* COHERENCY_FEATURES.ACE_LITE, with dma-coherent in the node */
+    uint32_t
+        counter_hz;  /* frequency of @timestamp (CNTFRQ_EL0); 0: 62500000, that of QEMU's virt */
+    uint32_t cs_ips; /* command-stream instructions a second and stream; 0: not paced */
+    uint32_t suspend_size;       /* bytes; 0: what the image's manifest says, else 0x3000 */
+    uint32_t protm_suspend_size; /* the same; else 0x5000 (differs on purpose) */
 } MaliConfig;
 
 /* NULL with a reason in @err (static text) when the configuration names no known GPU. */

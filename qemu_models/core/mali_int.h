@@ -10,42 +10,47 @@
 #include "mali.h"
 #include "regs.h"
 
-#define MALI_NUM_AS 8
-#define MALI_NUM_CSG 8
-#define MALI_NUM_CS 8
-#define MALI_MAX_REGS 128
+#define MALI_NUM_AS     8
+#define MALI_NUM_CSG    8
+#define MALI_NUM_CS     8
+#define MALI_MAX_REGS   128
 #define MALI_MAX_FRAMES 8
-#define MALI_TLB_SIZE 64
-#define MALI_NEVER UINT64_MAX
+#define MALI_TLB_SIZE   64
+#define MALI_NEVER      UINT64_MAX
 
 /* ---- GPU table (gpus.c): adding a GPU is adding a row ---- */
 typedef struct MaliGpuRow {
-    const char *name;              /* "g610" */
+    const char *name; /* "g610" */
     uint32_t gpu_id, csf_id, l2_features, core_features, tiler_features, mem_features;
     uint32_t mmu_features, thread_features;
     uint64_t gpu_features, shader_present;
-    uint32_t cs_regs;              /* 96 or 128 */
-    uint32_t scoreboards;          /* 8 or 16 */
-    uint32_t fw_version;           /* GLB control word 0 */
+    uint32_t cs_regs;     /* 96 or 128 */
+    uint32_t scoreboards; /* 8 or 16 */
+    uint32_t fw_version;  /* GLB control word 0 */
 } MaliGpuRow;
 
-const MaliGpuRow *mali_gpu_row(const char *name);   /* NULL: the default; NULL if unknown */
-static inline unsigned mali_arch_major(const MaliGpuRow *row) { return row->gpu_id >> 28; }
+const MaliGpuRow *mali_gpu_row(const char *name); /* NULL: the default; NULL if unknown */
+static inline unsigned mali_arch_major(const MaliGpuRow *row)
+{
+    return row->gpu_id >> 28;
+}
 
 /* ---- registers and MMU ---- */
-typedef struct MaliIrqBlock { uint32_t rawstat, mask; } MaliIrqBlock;
+typedef struct MaliIrqBlock {
+    uint32_t rawstat, mask;
+} MaliIrqBlock;
 
 typedef struct MaliTlbEntry {
-    uint64_t va, pa;              /* of the 4 KiB page */
-    uint64_t checked_ns;          /* contract checker: last comparison with the tables */
+    uint64_t va, pa;     /* of the 4 KiB page */
+    uint64_t checked_ns; /* contract checker: last comparison with the tables */
     uint32_t perm;
     uint8_t valid, level, pad[2];
 } MaliTlbEntry;
 
 typedef struct MaliAs {
-    uint64_t transtab, memattr, lockaddr, transcfg;        /* as written */
-    uint64_t act_transtab, act_memattr, act_transcfg;      /* as latched by UPDATE */
-    uint64_t lock_base, lock_size;                          /* size 0: not locked */
+    uint64_t transtab, memattr, lockaddr, transcfg;   /* as written */
+    uint64_t act_transtab, act_memattr, act_transcfg; /* as latched by UPDATE */
+    uint64_t lock_base, lock_size;                    /* size 0: not locked */
     uint64_t fault_addr;
     uint32_t fault_status;
     uint32_t tlb_next;
@@ -53,24 +58,31 @@ typedef struct MaliAs {
 } MaliAs;
 
 /* ---- command streams (cs.c) ---- */
-typedef struct MaliFrame { uint64_t pc, end; } MaliFrame;
+typedef struct MaliFrame {
+    uint64_t pc, end;
+} MaliFrame;
 
 typedef enum MaliCsWait {
-    MALI_WAIT_NONE, MALI_WAIT_SCOREBOARD, MALI_WAIT_PROGRESS, MALI_WAIT_SYNC,
-    MALI_WAIT_PROTM, MALI_WAIT_FAULT, MALI_WAIT_OOM,
-    MALI_WAIT_LOCK,               /* the access hit a locked range: tried again at unlock */
-    MALI_WAIT_FAULT_ACK,          /* CS_FAULT raised: stands still until the host acknowledged it */
+    MALI_WAIT_NONE,
+    MALI_WAIT_SCOREBOARD,
+    MALI_WAIT_PROGRESS,
+    MALI_WAIT_SYNC,
+    MALI_WAIT_PROTM,
+    MALI_WAIT_FAULT,
+    MALI_WAIT_OOM,
+    MALI_WAIT_LOCK,      /* the access hit a locked range: tried again at unlock */
+    MALI_WAIT_FAULT_ACK, /* CS_FAULT raised: stands still until the host acknowledged it */
     MALI_WAIT_COUNT,
 } MaliCsWait;
 
 typedef struct MaliCs {
     /* architectural state: all of it goes through the suspend buffer */
-    uint64_t extract;             /* ring byte counter of the next instruction of frame 0 */
-    uint32_t depth;               /* frames in use above the ring (0..7) */
+    uint64_t extract; /* ring byte counter of the next instruction of frame 0 */
+    uint32_t depth;   /* frames in use above the ring (0..7) */
     MaliFrame frame[MALI_MAX_FRAMES];
     uint32_t reg[MALI_MAX_REGS];
     uint32_t sb_endpoint, sb_other, error;
-    uint32_t wait;                /* MaliCsWait */
+    uint32_t wait; /* MaliCsWait */
     uint64_t wait_va, wait_ref;
     uint32_t wait_cond, wait_64, wait_reject;
     uint64_t progress;
@@ -78,43 +90,46 @@ typedef struct MaliCs {
     uint32_t handler_len, handler_type, resources;
     uint64_t heap_va;
     uint32_t heap_vt_start, heap_vt_end, heap_frag_end;
-    uint32_t prot_left;           /* instructions left in the PROT_REGION */
-    uint32_t pending;             /* CS events raised but not yet signalled (bits of CS_REQ) */
+    uint32_t prot_left; /* instructions left in the PROT_REGION */
+    uint32_t pending;   /* CS events raised but not yet signalled (bits of CS_REQ) */
     uint32_t fault, fatal;
     uint64_t fault_info, fatal_info;
-    uint32_t stopped;             /* fatal: never runs again in this residency */
+    uint32_t stopped; /* fatal: never runs again in this residency */
     uint32_t pad;
     /* binding: read from the CS inputs at START/RESUME, not saved */
     uint64_t ring_base, ring_in, ring_out;
     uint32_t ring_size, doorbell;
     uint64_t insert;
     uint32_t started;
-    uint32_t queued;              /* was runnable at the last look: keeps its unused credit */
-    uint64_t credit_ns;           /* virtual time up to which instructions are paid for */
+    uint32_t queued;    /* was runnable at the last look: keeps its unused credit */
+    uint64_t credit_ns; /* virtual time up to which instructions are paid for */
 } MaliCs;
 
 typedef struct MaliCsg {
-    uint32_t resident;            /* STATE is START or RESUME */
-    uint32_t as;                  /* address space of the group's VM */
+    uint32_t resident; /* STATE is START or RESUME */
+    uint32_t as;       /* address space of the group's VM */
     uint32_t prio;
     uint32_t idle;
-    uint32_t pending;             /* CSG events raised but not yet signalled (bits of CSG_REQ) */
+    uint32_t pending; /* CSG events raised but not yet signalled (bits of CSG_REQ) */
     uint32_t pad;
-    uint64_t suspend_va, protm_suspend_va;   /* MCU VAs, latched at START/RESUME */
+    uint64_t suspend_va, protm_suspend_va; /* MCU VAs, latched at START/RESUME */
     MaliCs cs[MALI_NUM_CS];
 } MaliCsg;
 
 /* Where the firmware interface lies (MCU VAs), read from the control blocks at boot. */
-typedef struct MaliCsgIface { uint64_t in, out, cs_in[MALI_NUM_CS], cs_out[MALI_NUM_CS]; } MaliCsgIface;
+typedef struct MaliCsgIface {
+    uint64_t in, out, cs_in[MALI_NUM_CS], cs_out[MALI_NUM_CS];
+} MaliCsgIface;
 typedef struct MaliIface {
     uint64_t glb_in, glb_out;
     uint32_t num_csg, num_cs;
-    uint32_t suspend_size, protm_suspend_size;   /* as told to the host: size buffers by these, not by cfg */
+    uint32_t suspend_size,
+        protm_suspend_size; /* as told to the host: size buffers by these, not by cfg */
     uint32_t fw_version, pad;
     MaliCsgIface csg[MALI_NUM_CSG];
 } MaliIface;
 
-#define MALI_MAX_FAULTS 64
+#define MALI_MAX_FAULTS   64
 #define MALI_MAX_COUNTERS 32
 
 typedef struct MaliState {
@@ -126,15 +141,15 @@ typedef struct MaliState {
     uint32_t flush_id, cycles_on;
     uint64_t cycles_base_ns, cycles_sum_ns;
     uint64_t timestamp_offset;
-    uint32_t scratch[64];         /* stored and read back, no effect (regs.c says which) */
+    uint32_t scratch[64]; /* stored and read back, no effect (regs.c says which) */
     MaliAs as[MALI_NUM_AS];
     MaliIface iface;
     uint32_t glb_pending, glb_idle;
-    uint64_t idle_deadline, poll_deadline;   /* GLB IDLE; SYNC_WAIT re-poll */
+    uint64_t idle_deadline, poll_deadline; /* GLB IDLE; SYNC_WAIT re-poll */
     uint64_t idle_timer_ns;
     MaliCsg csg[MALI_NUM_CSG];
-    uint32_t engine_next, pad1;   /* round robin */
-    uint64_t seq;                 /* of the event log */
+    uint32_t engine_next, pad1; /* round robin */
+    uint64_t seq;               /* of the event log */
     uint32_t fault[MALI_MAX_FAULTS];
     uint64_t counter[MALI_MAX_COUNTERS];
 } MaliState;
@@ -144,9 +159,13 @@ struct MaliGpu {
     MaliConfig cfg;
     MaliOps ops;
     void *opaque;
-    uint64_t timer_set;           /* last deadline given to the embedder */
+    uint64_t timer_set; /* last deadline given to the embedder */
     /* Derived, valid within one slice only: page and 64-byte line of the last instruction fetch. */
-    struct { uint64_t va, pa, line_va, line[8]; unsigned as; bool valid, line_valid; } fetch;
+    struct {
+        uint64_t va, pa, line_va, line[8];
+        unsigned as;
+        bool valid, line_valid;
+    } fetch;
     uint64_t rest_until;          /* virtual time: no slice before, the vCPUs' turn */
     bool hold_events;             /* events only get pending: a request is being worked on */
     bool sync_dirty;              /* a sync object or progress counter changed in this slice */
@@ -155,58 +174,85 @@ struct MaliGpu {
 };
 
 /* ---- irq.c ---- */
-void mali_irq_update(MaliGpu *g);                       /* RAWSTAT & MASK -> lines */
+void mali_irq_update(MaliGpu *g); /* RAWSTAT & MASK -> lines */
 void mali_irq_raise(MaliGpu *g, MaliIrq irq, uint32_t bits);
-uint32_t mali_irq_read(MaliGpu *g, MaliIrq irq, uint32_t reg);            /* INT_RAWSTAT.. */
+uint32_t mali_irq_read(MaliGpu *g, MaliIrq irq, uint32_t reg); /* INT_RAWSTAT.. */
 void mali_irq_write(MaliGpu *g, MaliIrq irq, uint32_t reg, uint32_t val);
 
 /* ---- event.c: mali_event(g, "ping", "n=%u", n) style helpers building one JSON object ---- */
-typedef struct MaliEvent { MaliGpu *g; size_t len; bool overflow, array; char buf[4096]; } MaliEvent;
-void mali_ev_begin(MaliEvent *e, MaliGpu *g, const char *kind);   /* seq, vns, ev */
-void mali_ev_u64(MaliEvent *e, const char *key, uint64_t v);      /* decimal number */
+typedef struct MaliEvent {
+    MaliGpu *g;
+    size_t len;
+    bool overflow, array;
+    char buf[4096];
+} MaliEvent;
+void mali_ev_begin(MaliEvent *e, MaliGpu *g, const char *kind); /* seq, vns, ev */
+void mali_ev_u64(MaliEvent *e, const char *key, uint64_t v);    /* decimal number */
 void mali_ev_bool(MaliEvent *e, const char *key, bool v);
-void mali_ev_str(MaliEvent *e, const char *key, const char *v);   /* escapes */
+void mali_ev_str(MaliEvent *e, const char *key, const char *v); /* escapes */
 void mali_ev_arr_begin(MaliEvent *e, const char *key);
-void mali_ev_arr_pair(MaliEvent *e, uint64_t a, uint64_t b);      /* [a,b] */
+void mali_ev_arr_pair(MaliEvent *e, uint64_t a, uint64_t b); /* [a,b] */
 void mali_ev_arr_end(MaliEvent *e);
-void mali_ev_end(MaliEvent *e);                                   /* sends it */
+void mali_ev_end(MaliEvent *e); /* sends it */
 /* A broken contract: counts, and logs {"ev":"violation","rule":rule,"detail":...}. */
 void mali_violation(MaliGpu *g, const char *rule, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* ---- counters and faults (counters.c, faults.c) ---- */
 typedef enum MaliCounter {
-    MALI_CNT_POWER_ONS, MALI_CNT_VIOLATIONS, MALI_CNT_PINGS, MALI_CNT_RESETS, MALI_CNT_MCU_BOOTS,
-    MALI_CNT_MMIO_READS, MALI_CNT_MMIO_WRITES, MALI_CNT_INSTRUCTIONS, MALI_CNT_COUNT,
+    MALI_CNT_POWER_ONS,
+    MALI_CNT_VIOLATIONS,
+    MALI_CNT_PINGS,
+    MALI_CNT_RESETS,
+    MALI_CNT_MCU_BOOTS,
+    MALI_CNT_MMIO_READS,
+    MALI_CNT_MMIO_WRITES,
+    MALI_CNT_INSTRUCTIONS,
+    MALI_CNT_COUNT,
 } MaliCounter;
-typedef enum MaliFault {            /* one row each in faults.c */
-    MALI_FAULT_BOOT_FAIL,           /* MCU_STATUS goes FATAL at the n-th boot from now */
-    MALI_FAULT_HALT_NEVER,          /* GLB HALT is ignored: forces the slow path at resume */
-    MALI_FAULT_PING_NEVER,          /* PING not acknowledged: forces a GPU reset */
-    MALI_FAULT_FLUSH_NEVER,         /* the next n FLUSH_CACHES never complete: forces a GPU reset */
-    MALI_FAULT_CSG_ACK_NEVER,       /* CSG requests of all slots not acknowledged */
-    MALI_FAULT_IGNORE_SUSPEND_BUF,  /* (device mutant) RESUME starts from zero state */
-    MALI_FAULT_CORRUPT_SECTION,     /* (device mutant) writes one word into PROT sections at boot */
-    MALI_FAULT_COUNT,
+typedef enum MaliFault {                       /* one row each in faults.c */
+                         MALI_FAULT_BOOT_FAIL, /* MCU_STATUS goes FATAL at the n-th boot from now */
+                         MALI_FAULT_HALT_NEVER,  /* GLB HALT is ignored: forces the slow path at
+                                                    resume */
+                         MALI_FAULT_PING_NEVER,  /* PING not acknowledged: forces a GPU reset */
+                         MALI_FAULT_FLUSH_NEVER, /* the next n FLUSH_CACHES never complete: forces a
+                                                    GPU reset */
+                         MALI_FAULT_CSG_ACK_NEVER, /* CSG requests of all slots not acknowledged */
+                         MALI_FAULT_IGNORE_SUSPEND_BUF, /* (device mutant) RESUME starts from zero
+                                                           state */
+                         MALI_FAULT_CORRUPT_SECTION,    /* (device mutant) writes one word into PROT
+                                                           sections at boot */
+                         MALI_FAULT_COUNT,
 } MaliFault;
-static inline uint32_t mali_fault(const MaliGpu *g, MaliFault f) { return g->s.fault[f]; }
+static inline uint32_t mali_fault(const MaliGpu *g, MaliFault f)
+{
+    return g->s.fault[f];
+}
 
 /* ---- mmu.c ---- */
-typedef enum MaliAccess { MALI_ACC_ATOMIC, MALI_ACC_EXEC, MALI_ACC_READ, MALI_ACC_WRITE } MaliAccess;
+typedef enum MaliAccess {
+    MALI_ACC_ATOMIC,
+    MALI_ACC_EXEC,
+    MALI_ACC_READ,
+    MALI_ACC_WRITE
+} MaliAccess;
 typedef enum MaliXlate {
     MALI_XL_OK,
-    MALI_XL_FAULT,     /* translation failed; *fault has the exception code (0xC0..) */
-    MALI_XL_LOCKED,    /* in the locked range: the access stalls */
-    MALI_XL_BUS,       /* bus error behind the translation */
+    MALI_XL_FAULT,  /* translation failed; *fault has the exception code (0xC0..) */
+    MALI_XL_LOCKED, /* in the locked range: the access stalls */
+    MALI_XL_BUS,    /* bus error behind the translation */
 } MaliXlate;
 #define MALI_PERM_R 1u
 #define MALI_PERM_W 2u
 #define MALI_PERM_X 4u
 /* One page: VA -> PA of that byte; perm may be NULL. No side effect but TLB fill. */
-MaliXlate mali_translate(MaliGpu *g, unsigned as, uint64_t va, MaliAccess acc,
-                         uint64_t *pa, uint32_t *perm, uint32_t *fault);
+MaliXlate mali_translate(MaliGpu *g, unsigned as, uint64_t va, MaliAccess acc, uint64_t *pa,
+                         uint32_t *perm, uint32_t *fault);
 /* A walk of the tables alone; l->fault is set unless the result is MALI_XL_OK. */
-typedef struct MaliLeaf { uint64_t pa; uint32_t perm, level, fault; } MaliLeaf;
+typedef struct MaliLeaf {
+    uint64_t pa;
+    uint32_t perm, level, fault;
+} MaliLeaf;
 MaliXlate mali_walk_leaf(MaliGpu *g, unsigned as, uint64_t va, MaliLeaf *l);
 uint64_t mali_leaf_size(const MaliLeaf *l);
 /* Same without lock check, TLB and permission check: for the event log's walks. */
@@ -214,21 +260,25 @@ bool mali_walk(MaliGpu *g, unsigned as, uint64_t va, uint64_t *pa, uint32_t *per
 /* Accesses through an AS; any length, split at pages; engine accesses honour locks. */
 MaliXlate mali_va_read(MaliGpu *g, unsigned as, MaliMaster m, uint64_t va, void *buf, size_t len,
                        uint32_t *fault, uint64_t *fault_va);
-MaliXlate mali_va_write(MaliGpu *g, unsigned as, MaliMaster m, uint64_t va, const void *buf, size_t len,
-                        uint32_t *fault, uint64_t *fault_va);
-/* The MCU's own accesses in AS0: locks are ignored (spec pitfall 9); false: not mapped or bus error. */
+MaliXlate mali_va_write(MaliGpu *g, unsigned as, MaliMaster m, uint64_t va, const void *buf,
+                        size_t len, uint32_t *fault, uint64_t *fault_va);
+/* The MCU's own accesses in AS0: locks are ignored (spec pitfall 9); false: not mapped or bus
+ * error. */
 bool mali_mcu_read(MaliGpu *g, uint64_t va, void *buf, size_t len);
 bool mali_mcu_write(MaliGpu *g, uint64_t va, const void *buf, size_t len);
-uint32_t mali_mcu_r32(MaliGpu *g, uint64_t va);          /* 0 when not readable */
+uint32_t mali_mcu_r32(MaliGpu *g, uint64_t va); /* 0 when not readable */
 uint64_t mali_mcu_r64(MaliGpu *g, uint64_t va);
 void mali_mcu_w32(MaliGpu *g, uint64_t va, uint32_t v);
 void mali_mcu_w64(MaliGpu *g, uint64_t va, uint64_t v);
 /* Record an MMU fault of an engine access and raise the line. */
-void mali_mmu_fault(MaliGpu *g, unsigned as, uint64_t va, MaliAccess acc, uint32_t code, uint32_t source);
+void mali_mmu_fault(MaliGpu *g, unsigned as, uint64_t va, MaliAccess acc, uint32_t code,
+                    uint32_t source);
 void mali_as_write(MaliGpu *g, unsigned as, uint32_t reg, uint32_t val);
 uint32_t mali_as_read(MaliGpu *g, unsigned as, uint32_t reg);
-/* A bus error of an engine access (MALI_XL_BUS): GPU_FAULT_STATUS, latched until CLEAR_FAULT, and the line. */
-void mali_gpu_fault(MaliGpu *g, uint32_t code, unsigned as, uint64_t addr, MaliAccess acc, uint32_t source);
+/* A bus error of an engine access (MALI_XL_BUS): GPU_FAULT_STATUS, latched until CLEAR_FAULT, and
+ * the line. */
+void mali_gpu_fault(MaliGpu *g, uint32_t code, unsigned as, uint64_t addr, MaliAccess acc,
+                    uint32_t source);
 void mali_mmu_reset(MaliGpu *g);
 /* Physical extents of [va, va+len) in AS0 as pairs into an open event array. */
 void mali_ev_extents(MaliEvent *e, const char *key, unsigned as, uint64_t va, uint64_t len);
@@ -238,7 +288,7 @@ void mali_gpu_command(MaliGpu *g, uint32_t cmd);
 void mali_power_write(MaliGpu *g, uint32_t offset, uint32_t val);
 void mali_flush_id_next(MaliGpu *g);
 uint64_t mali_cycle_count(MaliGpu *g);
-void mali_cycles_enable(MaliGpu *g, uint32_t source, bool on);   /* counts while any source is on */
+void mali_cycles_enable(MaliGpu *g, uint32_t source, bool on); /* counts while any source is on */
 uint32_t mali_power_read(MaliGpu *g, uint32_t offset);
 
 /* ---- mcu.c ---- */
@@ -249,44 +299,45 @@ void mali_mcu_halt(MaliGpu *g);
 /* ---- lifecycle.c: mali_timer() = mali_glb_timer(), mali_engine_run(), mali_timer_rearm() ---- */
 
 /* ---- glb.c ---- */
-void mali_glb_boot(MaliGpu *g);              /* ack := req, levels latched */
+void mali_glb_boot(MaliGpu *g); /* ack := req, levels latched */
 void mali_glb_doorbell(MaliGpu *g);
 void mali_glb_event(MaliGpu *g, uint32_t bit);
-void mali_glb_timer(MaliGpu *g);             /* raises IDLE if its deadline has passed */
-void mali_glb_idle_check(MaliGpu *g);        /* all groups idle? arms or cancels the idle deadline */
+void mali_glb_timer(MaliGpu *g);      /* raises IDLE if its deadline has passed */
+void mali_glb_idle_check(MaliGpu *g); /* all groups idle? arms or cancels the idle deadline */
 
 /* ---- csg.c ---- */
-void mali_csg_boot(MaliGpu *g);              /* at MCU boot: nothing resident, ack := req, words cleared */
-void mali_csg_stop_all(MaliGpu *g);          /* MCU stop, reset */
-void mali_csg_process(MaliGpu *g, unsigned csg);      /* GLB doorbell_req bit of this group toggled */
+void mali_csg_boot(MaliGpu *g);     /* at MCU boot: nothing resident, ack := req, words cleared */
+void mali_csg_stop_all(MaliGpu *g); /* MCU stop, reset */
+void mali_csg_process(MaliGpu *g, unsigned csg); /* GLB doorbell_req bit of this group toggled */
 void mali_csg_doorbell(MaliGpu *g, unsigned doorbell); /* DOORBELL(i), i >= 1 */
 void mali_csg_event(MaliGpu *g, unsigned csg, uint32_t bits);
 void mali_cs_event(MaliGpu *g, unsigned csg, unsigned cs, uint32_t bits);
-void mali_csg_as_updated(MaliGpu *g, unsigned as);     /* AS UPDATE/UNLOCK: wake or kill stalled streams */
-bool mali_csg_valid(const MaliState *s);               /* ranges of the csg part of a loaded state */
+void mali_csg_as_updated(MaliGpu *g,
+                         unsigned as);   /* AS UPDATE/UNLOCK: wake or kill stalled streams */
+bool mali_csg_valid(const MaliState *s); /* ranges of the csg part of a loaded state */
 /* Streams on their slot: stream.c */
 void mali_cs_start(MaliGpu *g, unsigned csg, unsigned cs, uint32_t req, bool restored);
 void mali_cs_stop(MaliGpu *g, unsigned csg, unsigned cs);
-void mali_cs_kick(MaliGpu *g, unsigned csg, unsigned cs);         /* CS doorbell */
+void mali_cs_kick(MaliGpu *g, unsigned csg, unsigned cs); /* CS doorbell */
 void mali_cs_read_insert(MaliGpu *g, unsigned csg, unsigned cs);
 /* Status words and idle rule: status.c */
-void mali_cs_extract(MaliGpu *g, unsigned csg, unsigned cs);   /* ring output page: EXTRACT */
-void mali_cs_status(MaliGpu *g, unsigned csg, unsigned cs);    /* EXTRACT and the CS output words */
-void mali_csg_idle_update(MaliGpu *g, unsigned csg);           /* IDLE event at the transition */
-void mali_csg_flush_events(MaliGpu *g, unsigned csg);          /* signals what is pending and may be */
+void mali_cs_extract(MaliGpu *g, unsigned csg, unsigned cs); /* ring output page: EXTRACT */
+void mali_cs_status(MaliGpu *g, unsigned csg, unsigned cs);  /* EXTRACT and the CS output words */
+void mali_csg_idle_update(MaliGpu *g, unsigned csg);         /* IDLE event at the transition */
+void mali_csg_flush_events(MaliGpu *g, unsigned csg); /* signals what is pending and may be */
 /* Suspend-buffer format: suspend.c */
 typedef struct MaliBlob {
-    uint32_t bytes, crc;          /* size of the blob; zlib's crc32() from its byte 16 on */
-    uint32_t streams;             /* mask of the streams in it */
+    uint32_t bytes, crc; /* size of the blob; zlib's crc32() from its byte 16 on */
+    uint32_t streams;    /* mask of the streams in it */
 } MaliBlob;
 bool mali_csg_save(MaliGpu *g, unsigned csg, MaliBlob *info);
 bool mali_csg_restore(MaliGpu *g, unsigned csg, MaliBlob *info);
 
 /* ---- engine (engine.c): who runs when ---- */
-void mali_engine_kick(MaliGpu *g);           /* something may be runnable: sets the timer */
-void mali_engine_run(MaliGpu *g);            /* one slice */
-void mali_engine_poll(MaliGpu *g);           /* waits of all resident streams are looked at again */
-void mali_timer_rearm(MaliGpu *g);           /* earliest deadline of engine, idle, poll -> set_timer */
+void mali_engine_kick(MaliGpu *g); /* something may be runnable: sets the timer */
+void mali_engine_run(MaliGpu *g);  /* one slice */
+void mali_engine_poll(MaliGpu *g); /* waits of all resident streams are looked at again */
+void mali_timer_rearm(MaliGpu *g); /* earliest deadline of engine, idle, poll -> set_timer */
 
 /* ---- cs.c ---- */
 typedef enum MaliStep { MALI_STEP_OK, MALI_STEP_BLOCKED, MALI_STEP_STOPPED } MaliStep;
@@ -297,9 +348,9 @@ bool mali_cs_unblock(MaliGpu *g, unsigned csg, unsigned cs);
 bool mali_cs_runnable(const MaliCs *cs);
 /* Up to @max instructions; the number executed. */
 unsigned mali_cs_run(MaliGpu *g, unsigned csg, unsigned cs, unsigned max);
-void mali_cs_reset(MaliCs *cs);              /* state of a fresh stream; the binding stays */
+void mali_cs_reset(MaliCs *cs); /* state of a fresh stream; the binding stays */
 void mali_cs_fatal(MaliGpu *g, unsigned csg, unsigned cs, uint32_t type, uint64_t info);
 void mali_cs_fault(MaliGpu *g, unsigned csg, unsigned cs, uint32_t type, uint64_t info);
-uint64_t mali_cs_pc(const MaliCs *cs);       /* VA of the next instruction */
+uint64_t mali_cs_pc(const MaliCs *cs); /* VA of the next instruction */
 
 #endif

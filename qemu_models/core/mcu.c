@@ -8,9 +8,11 @@
 #include "fwimage.h"
 
 #define DEFAULT_SUSPEND_SIZE 0x3000u
-#define DEFAULT_PROTM_SUSPEND_SIZE 0x5000u   /* differs: catches a driver that takes the wrong one */
+#define DEFAULT_PROTM_SUSPEND_SIZE                                                                 \
+    0x5000u /* differs: catches a driver that takes the wrong one                                  \
+             */
 #define DEFAULT_INSTR_FEATURES 0x71u
-#define CTL FW_SHARED_VA
+#define CTL                    FW_SHARED_VA
 
 static uint32_t fill(MaliGpu *g, uint64_t va, uint32_t def)
 {
@@ -23,7 +25,7 @@ static uint32_t fill(MaliGpu *g, uint64_t va, uint32_t def)
     return v;
 }
 
-static bool in_shared(uint64_t va, uint32_t size)   /* panthor_fw.c:875-889 demands the same */
+static bool in_shared(uint64_t va, uint32_t size) /* panthor_fw.c:875-889 demands the same */
 {
     return !(va & 3) && va >= FW_SHARED_VA && va + size <= FW_SHARED_VA + FW_SHARED_SIZE;
 }
@@ -90,8 +92,8 @@ static bool glb_control(MaliGpu *g, const MaliManifest *m)
 
     *f = (MaliIface){ .fw_version = pick(0, m->version, g->row->fw_version) };
     f->suspend_size = pick(g->cfg.suspend_size, m->suspend_size, DEFAULT_SUSPEND_SIZE);
-    f->protm_suspend_size = pick(g->cfg.protm_suspend_size, m->protm_suspend_size,
-                                 DEFAULT_PROTM_SUSPEND_SIZE);
+    f->protm_suspend_size =
+        pick(g->cfg.protm_suspend_size, m->protm_suspend_size, DEFAULT_PROTM_SUSPEND_SIZE);
     f->glb_in = fill(g, CTL + GLB_CTL_INPUT_VA, FW_GLB_IN_VA);
     f->glb_out = fill(g, CTL + GLB_CTL_OUTPUT_VA, FW_GLB_OUT_VA);
     mali_mcu_w32(g, CTL + GLB_CTL_FEATURES, m->features);
@@ -236,7 +238,8 @@ void mali_mcu_halt(MaliGpu *g)
     quiesce(g, MCU_STATUS_HALT);
 }
 
-/* A halted or failed MCU must be disabled before it boots again (spec 1.5; power.c for the exception). */
+/* A halted or failed MCU must be disabled before it boots again (spec 1.5; power.c for the
+ * exception). */
 void mali_mcu_control(MaliGpu *g, uint32_t val)
 {
     g->s.mcu_control = val & 3;

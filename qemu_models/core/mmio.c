@@ -48,15 +48,11 @@ uint32_t mali_mmio_read(MaliGpu *g, uint32_t offset)
         return 0;
     }
     switch (r->kind) {
-    case REG_CONST:
-        return r->arg;
+    case REG_CONST: return r->arg;
     case REG_ROW32:
-    case REG_ROW64:
-        return row_field(g, r, offset);
-    case REG_STORE:
-        return *stored(g, r, offset);
-    default:
-        return r->read ? r->read(g, offset) : 0;
+    case REG_ROW64: return row_field(g, r, offset);
+    case REG_STORE: return *stored(g, r, offset);
+    default: return r->read ? r->read(g, offset) : 0;
     }
 }
 

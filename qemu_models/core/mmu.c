@@ -10,14 +10,16 @@
 
 #include <string.h>
 
-#define PAGE 4096u
-#define DESC_VALID 1u
-#define DESC_TABLE 2u                              /* level 3: a page */
-#define DESC_ADDR UINT64_C(0x0000fffffffff000)
+#define PAGE         4096u
+#define DESC_VALID   1u
+#define DESC_TABLE   2u /* level 3: a page */
+#define DESC_ADDR    UINT64_C(0x0000fffffffff000)
 #define DESC_ATTR(d) (((d) >> 2) & 7)
-#define DESC_RO MALI_BIT64(7)
-#define DESC_AF MALI_BIT64(10)
-#define DESC_XN (MALI_BIT64(53) | MALI_BIT64(54))  /* both set for NOEXEC: io-pgtable-arm.c:66-100 */
+#define DESC_RO      MALI_BIT64(7)
+#define DESC_AF      MALI_BIT64(10)
+#define DESC_XN                                                                                    \
+    (MALI_BIT64(53) | MALI_BIT64(54)) /* both set for NOEXEC: io-pgtable-arm.c:66-100              \
+                                       */
 #define MEMATTR_FAULT 3u
 
 #define TLB_WAYS 4u
@@ -25,7 +27,10 @@
 /* The checker compares a used entry with the tables at most this often (virtual time). */
 #define TLB_CHECK_NS 100000u
 
-static unsigned level_shift(unsigned level) { return 39 - 9 * level; }
+static unsigned level_shift(unsigned level)
+{
+    return 39 - 9 * level;
+}
 
 static MaliXlate fail(MaliLeaf *l, uint32_t code, unsigned level)
 {
@@ -99,7 +104,7 @@ MaliXlate mali_walk_leaf(MaliGpu *g, unsigned as, uint64_t va, MaliLeaf *l)
             return fail(l, EXC_ADDR_SIZE_FAULT_IN, 0);
         }
         return walk_tables(g, a, va, l);
-    default:   /* reset state, UNMAPPED, 64K pages that panthor never uses */
+    default: /* reset state, UNMAPPED, 64K pages that panthor never uses */
         return fail(l, EXC_TRANSLATION_FAULT, 0);
     }
 }
@@ -150,12 +155,13 @@ static void tlb_check(MaliGpu *g, unsigned as, MaliTlbEntry *t)
     }
     t->checked_ns = now;
     if (mali_walk_leaf(g, as, t->va, &l) != MALI_XL_OK) {
-        mali_violation(g, "stale-tlb", "AS %u VA 0x%llx: entry to PA 0x%llx used after its unmapping",
-                       as, (unsigned long long)t->va, (unsigned long long)t->pa);
+        mali_violation(g, "stale-tlb",
+                       "AS %u VA 0x%llx: entry to PA 0x%llx used after its unmapping", as,
+                       (unsigned long long)t->va, (unsigned long long)t->pa);
     } else if (l.pa != t->pa || l.perm != t->perm) {
-        mali_violation(g, "stale-tlb", "AS %u VA 0x%llx: entry to PA 0x%llx used, table says 0x%llx",
-                       as, (unsigned long long)t->va, (unsigned long long)t->pa,
-                       (unsigned long long)l.pa);
+        mali_violation(
+            g, "stale-tlb", "AS %u VA 0x%llx: entry to PA 0x%llx used, table says 0x%llx", as,
+            (unsigned long long)t->va, (unsigned long long)t->pa, (unsigned long long)l.pa);
     }
 }
 
@@ -188,8 +194,10 @@ static MaliXlate translate(MaliGpu *g, unsigned as, uint64_t va, MaliAccess acc,
                            uint32_t *perm, uint32_t *fault)
 {
     static const uint32_t needed[] = {
-        [MALI_ACC_ATOMIC] = MALI_PERM_R | MALI_PERM_W, [MALI_ACC_EXEC] = MALI_PERM_X,
-        [MALI_ACC_READ] = MALI_PERM_R, [MALI_ACC_WRITE] = MALI_PERM_W,
+        [MALI_ACC_ATOMIC] = MALI_PERM_R | MALI_PERM_W,
+        [MALI_ACC_EXEC] = MALI_PERM_X,
+        [MALI_ACC_READ] = MALI_PERM_R,
+        [MALI_ACC_WRITE] = MALI_PERM_W,
     };
     MaliAs *a = &g->s.as[as];
     MaliTlbEntry *t = tlb_find(a, va);
@@ -217,10 +225,10 @@ static MaliXlate translate(MaliGpu *g, unsigned as, uint64_t va, MaliAccess acc,
     return MALI_XL_OK;
 }
 
-MaliXlate mali_translate(MaliGpu *g, unsigned as, uint64_t va, MaliAccess acc,
-                         uint64_t *pa, uint32_t *perm, uint32_t *fault)
+MaliXlate mali_translate(MaliGpu *g, unsigned as, uint64_t va, MaliAccess acc, uint64_t *pa,
+                         uint32_t *perm, uint32_t *fault)
 {
-    if (as >= MALI_NUM_AS) {   /* CSG_CONFIG is a word of the guest's */
+    if (as >= MALI_NUM_AS) { /* CSG_CONFIG is a word of the guest's */
         *fault = EXC_TRANSLATION_FAULT;
         return MALI_XL_FAULT;
     }
@@ -230,13 +238,13 @@ MaliXlate mali_translate(MaliGpu *g, unsigned as, uint64_t va, MaliAccess acc,
     return translate(g, as, va, acc, pa, perm, fault);
 }
 
-typedef MaliXlate Translate(MaliGpu *g, unsigned as, uint64_t va, MaliAccess acc,
-                            uint64_t *pa, uint32_t *perm, uint32_t *fault);
+typedef MaliXlate Translate(MaliGpu *g, unsigned as, uint64_t va, MaliAccess acc, uint64_t *pa,
+                            uint32_t *perm, uint32_t *fault);
 
 /* One loop for all accesses: @rbuf of a read, @wbuf of a write. */
 static MaliXlate access_va(MaliGpu *g, Translate *xl, unsigned as, MaliMaster m, uint64_t va,
-                           uint8_t *rbuf, const uint8_t *wbuf, size_t len,
-                           uint32_t *fault, uint64_t *fault_va)
+                           uint8_t *rbuf, const uint8_t *wbuf, size_t len, uint32_t *fault,
+                           uint64_t *fault_va)
 {
     while (len) {
         size_t n = PAGE - (va & (PAGE - 1));
@@ -270,8 +278,8 @@ MaliXlate mali_va_read(MaliGpu *g, unsigned as, MaliMaster m, uint64_t va, void 
     return access_va(g, mali_translate, as, m, va, buf, NULL, len, fault, fault_va);
 }
 
-MaliXlate mali_va_write(MaliGpu *g, unsigned as, MaliMaster m, uint64_t va, const void *buf, size_t len,
-                        uint32_t *fault, uint64_t *fault_va)
+MaliXlate mali_va_write(MaliGpu *g, unsigned as, MaliMaster m, uint64_t va, const void *buf,
+                        size_t len, uint32_t *fault, uint64_t *fault_va)
 {
     return access_va(g, mali_translate, as, m, va, NULL, buf, len, fault, fault_va);
 }
@@ -281,7 +289,8 @@ bool mali_mcu_read(MaliGpu *g, uint64_t va, void *buf, size_t len)
     uint32_t fault;
     uint64_t at;
 
-    return access_va(g, translate, 0, MALI_MASTER_NORMAL, va, buf, NULL, len, &fault, &at) == MALI_XL_OK;
+    return access_va(g, translate, 0, MALI_MASTER_NORMAL, va, buf, NULL, len, &fault, &at) ==
+           MALI_XL_OK;
 }
 
 bool mali_mcu_write(MaliGpu *g, uint64_t va, const void *buf, size_t len)
@@ -289,5 +298,6 @@ bool mali_mcu_write(MaliGpu *g, uint64_t va, const void *buf, size_t len)
     uint32_t fault;
     uint64_t at;
 
-    return access_va(g, translate, 0, MALI_MASTER_NORMAL, va, NULL, buf, len, &fault, &at) == MALI_XL_OK;
+    return access_va(g, translate, 0, MALI_MASTER_NORMAL, va, NULL, buf, len, &fault, &at) ==
+           MALI_XL_OK;
 }

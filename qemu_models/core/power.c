@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-#define CORE_HZ UINT64_C(800000000)   /* clock of the device-tree node, spec appendix A */
-#define CYCLES_BY_CMD 2u              /* bits of cycles_on; bit 0 is GLB COUNTER_EN */
+#define CORE_HZ       UINT64_C(800000000) /* clock of the device-tree node, spec appendix A */
+#define CYCLES_BY_CMD 2u                  /* bits of cycles_on; bit 0 is GLB COUNTER_EN */
 
 /* ---- cycle counter ---- */
 uint64_t mali_cycle_count(MaliGpu *g)
@@ -212,11 +212,10 @@ static uint64_t *domain(MaliGpu *g, uint32_t offset, uint64_t *present, const ch
         *name = "tiler";
         return &g->s.tiler_ready;
     case GPU_DOMAIN_L2:
-        *present = 1;   /* other values only print a note in the driver (panthor_gpu.c:298-311) */
+        *present = 1; /* other values only print a note in the driver (panthor_gpu.c:298-311) */
         *name = "l2";
         return &g->s.l2_ready;
-    default:
-        return NULL;
+    default: return NULL;
     }
 }
 
@@ -232,12 +231,9 @@ uint32_t mali_power_read(MaliGpu *g, uint32_t offset)
         return 0;
     }
     switch (offset & ~0x3fu) {
-    case GPU_PRESENT:
-        return (uint32_t)(present >> shift);
-    case GPU_READY:
-        return (uint32_t)(*ready >> shift);
-    default:   /* transitions are over at once */
-        return 0;
+    case GPU_PRESENT: return (uint32_t)(present >> shift);
+    case GPU_READY: return (uint32_t)(*ready >> shift);
+    default: /* transitions are over at once */ return 0;
     }
 }
 

@@ -8,15 +8,36 @@
 #include "mmio.h"
 
 /* ---- registers with an effect ---- */
-static uint32_t gpu_int_read(MaliGpu *g, uint32_t o) { return mali_irq_read(g, MALI_IRQ_GPU, o & 0xf); }
-static uint32_t job_int_read(MaliGpu *g, uint32_t o) { return mali_irq_read(g, MALI_IRQ_JOB, o & 0xf); }
-static uint32_t mmu_int_read(MaliGpu *g, uint32_t o) { return mali_irq_read(g, MALI_IRQ_MMU, o & 0xf); }
+static uint32_t gpu_int_read(MaliGpu *g, uint32_t o)
+{
+    return mali_irq_read(g, MALI_IRQ_GPU, o & 0xf);
+}
+static uint32_t job_int_read(MaliGpu *g, uint32_t o)
+{
+    return mali_irq_read(g, MALI_IRQ_JOB, o & 0xf);
+}
+static uint32_t mmu_int_read(MaliGpu *g, uint32_t o)
+{
+    return mali_irq_read(g, MALI_IRQ_MMU, o & 0xf);
+}
 
-static void gpu_int_write(MaliGpu *g, uint32_t o, uint32_t v) { mali_irq_write(g, MALI_IRQ_GPU, o & 0xf, v); }
-static void job_int_write(MaliGpu *g, uint32_t o, uint32_t v) { mali_irq_write(g, MALI_IRQ_JOB, o & 0xf, v); }
-static void mmu_int_write(MaliGpu *g, uint32_t o, uint32_t v) { mali_irq_write(g, MALI_IRQ_MMU, o & 0xf, v); }
+static void gpu_int_write(MaliGpu *g, uint32_t o, uint32_t v)
+{
+    mali_irq_write(g, MALI_IRQ_GPU, o & 0xf, v);
+}
+static void job_int_write(MaliGpu *g, uint32_t o, uint32_t v)
+{
+    mali_irq_write(g, MALI_IRQ_JOB, o & 0xf, v);
+}
+static void mmu_int_write(MaliGpu *g, uint32_t o, uint32_t v)
+{
+    mali_irq_write(g, MALI_IRQ_MMU, o & 0xf, v);
+}
 
-static uint32_t half(uint64_t v, uint32_t offset) { return (uint32_t)(v >> (offset & 4 ? 32 : 0)); }
+static uint32_t half(uint64_t v, uint32_t offset)
+{
+    return (uint32_t)(v >> (offset & 4 ? 32 : 0));
+}
 
 static void cmd_write(MaliGpu *g, uint32_t o, uint32_t v)
 {
@@ -36,9 +57,15 @@ static uint32_t fault_status_read(MaliGpu *g, uint32_t o)
     return g->s.gpu_fault_status;
 }
 
-static uint32_t fault_addr_read(MaliGpu *g, uint32_t o) { return half(g->s.gpu_fault_addr, o); }
+static uint32_t fault_addr_read(MaliGpu *g, uint32_t o)
+{
+    return half(g->s.gpu_fault_addr, o);
+}
 
-static uint32_t ts_offset_read(MaliGpu *g, uint32_t o) { return half(g->s.timestamp_offset, o); }
+static uint32_t ts_offset_read(MaliGpu *g, uint32_t o)
+{
+    return half(g->s.timestamp_offset, o);
+}
 
 static void ts_offset_write(MaliGpu *g, uint32_t o, uint32_t v)
 {
@@ -48,7 +75,10 @@ static void ts_offset_write(MaliGpu *g, uint32_t o, uint32_t v)
 }
 
 /* No latch: the driver reads HI, LO, HI until HI is stable (panthor_device.h:670-679). */
-static uint32_t cycles_read(MaliGpu *g, uint32_t o) { return half(mali_cycle_count(g), o); }
+static uint32_t cycles_read(MaliGpu *g, uint32_t o)
+{
+    return half(mali_cycle_count(g), o);
+}
 
 static uint32_t timestamp_read(MaliGpu *g, uint32_t o)
 {
@@ -108,7 +138,7 @@ static void doorbell_write(MaliGpu *g, uint32_t o, uint32_t v)
 {
     unsigned i = (o - DOORBELL_BASE) / DOORBELL_STRIDE;
 
-    (void)v;   /* any value rings; hosts write 1 */
+    (void)v; /* any value rings; hosts write 1 */
     if (i == 0) {
         mali_glb_doorbell(g);
     } else {
@@ -117,12 +147,30 @@ static void doorbell_write(MaliGpu *g, uint32_t o, uint32_t v)
 }
 
 /* ---- the table ---- */
-#define CONST(off, v) { off, off, #off, REG_CONST, v, NULL, NULL }
-#define ROW32(off, f) { off, off, #off, REG_ROW32, offsetof(MaliGpuRow, f), NULL, NULL }
-#define ROW64(off, f) { off, (off) + 4, #off, REG_ROW64, offsetof(MaliGpuRow, f), NULL, NULL }
-#define STORE(off, words, i) { off, (off) + 4 * ((words) - 1), #off, REG_STORE, i, NULL, NULL }
-#define CALL(off, words, r, w) { off, (off) + 4 * ((words) - 1), #off, REG_CALL, 0, r, w }
-#define DOOR(i) { DOORBELL(i), DOORBELL(i), "DOORBELL" #i, REG_CALL, 0, NULL, doorbell_write }
+#define CONST(off, v)                                                                              \
+    {                                                                                              \
+        off, off, #off, REG_CONST, v, NULL, NULL                                                   \
+    }
+#define ROW32(off, f)                                                                              \
+    {                                                                                              \
+        off, off, #off, REG_ROW32, offsetof(MaliGpuRow, f), NULL, NULL                             \
+    }
+#define ROW64(off, f)                                                                              \
+    {                                                                                              \
+        off, (off) + 4, #off, REG_ROW64, offsetof(MaliGpuRow, f), NULL, NULL                       \
+    }
+#define STORE(off, words, i)                                                                       \
+    {                                                                                              \
+        off, (off) + 4 * ((words)-1), #off, REG_STORE, i, NULL, NULL                               \
+    }
+#define CALL(off, words, r, w)                                                                     \
+    {                                                                                              \
+        off, (off) + 4 * ((words)-1), #off, REG_CALL, 0, r, w                                      \
+    }
+#define DOOR(i)                                                                                    \
+    {                                                                                              \
+        DOORBELL(i), DOORBELL(i), "DOORBELL" #i, REG_CALL, 0, NULL, doorbell_write                 \
+    }
 
 const MaliReg mali_regs[] = {
     ROW32(GPU_ID, gpu_id),
@@ -139,7 +187,7 @@ const MaliReg mali_regs[] = {
     CALL(GPU_FAULT_STATUS, 1, fault_status_read, NULL),
     CALL(GPU_FAULT_ADDR, 2, fault_addr_read, NULL),
     STORE(GPU_L2_CONFIG, 1, 0),
-    STORE(GPU_PWR_KEY, 3, 1),                  /* and the two overrides */
+    STORE(GPU_PWR_KEY, 3, 1), /* and the two overrides */
     ROW64(GPU_FEATURES, gpu_features),
     CONST(GPU_PRFCNT_FEATURES, 0),
     CALL(GPU_TIMESTAMP_OFFSET, 2, ts_offset_read, ts_offset_write),
@@ -149,9 +197,9 @@ const MaliReg mali_regs[] = {
     CONST(GPU_THREAD_MAX_WORKGROUP_SIZE, 0x400),
     CONST(GPU_THREAD_MAX_BARRIER_SIZE, 0x400),
     ROW32(GPU_THREAD_FEATURES, thread_features),
-    CONST(GPU_TEXTURE_FEATURES, 0xc1ffff9e),   /* words 1 to 3 are 0 */
+    CONST(GPU_TEXTURE_FEATURES, 0xc1ffff9e), /* words 1 to 3 are 0 */
     CONST(GPU_DOORBELL_FEATURES, 0),
-    STORE(GPU_COMMAND_ARG0, 4, 4),             /* and ARG1 */
+    STORE(GPU_COMMAND_ARG0, 4, 4), /* and ARG1 */
     CALL(GPU_PRESENT, 16, mali_power_read, NULL),
     CALL(GPU_READY, 16, mali_power_read, NULL),
     CALL(GPU_PWRON, 16, NULL, mali_power_write),
@@ -168,19 +216,40 @@ const MaliReg mali_regs[] = {
     CALL(MCU_CONTROL, 1, mcu_control_read, mcu_control_write),
     CALL(MCU_STATUS, 1, mcu_status_read, NULL),
     CONST(MCU_FEATURES, 0),
-    CONST(GPU_STACK_PRESENT, 0),               /* kbase only: no stacks, so nothing to power */
+    CONST(GPU_STACK_PRESENT, 0), /* kbase only: no stacks, so nothing to power */
     CONST(GPU_STACK_READY, 0),
     STORE(GPU_STACK_PWRON, 2, 24),
     STORE(GPU_STACK_PWROFF, 2, 26),
-    STORE(GPU_CSF_CONFIG, 4, 28),              /* and SHADER, TILER, L2_MMU */
+    STORE(GPU_CSF_CONFIG, 4, 28), /* and SHADER, TILER, L2_MMU */
     STORE(GPU_DBG, 1, 32),
     CALL(JOB_INT_BASE, 4, job_int_read, job_int_write),
     CALL(MMU_INT_BASE, 4, mmu_int_read, mmu_int_write),
     { AS_BASE, AS_REG(16, 0) - 4, "AS", REG_CALL, 0, as_read, as_write },
     CALL(LATEST_FLUSH_ID, 1, flush_id_read, NULL),
-    DOOR(0), DOOR(1), DOOR(2), DOOR(3), DOOR(4), DOOR(5), DOOR(6), DOOR(7),
-    DOOR(8), DOOR(9), DOOR(10), DOOR(11), DOOR(12), DOOR(13), DOOR(14), DOOR(15),
-    DOOR(16), DOOR(17), DOOR(18), DOOR(19), DOOR(20), DOOR(21), DOOR(22), DOOR(23),
+    DOOR(0),
+    DOOR(1),
+    DOOR(2),
+    DOOR(3),
+    DOOR(4),
+    DOOR(5),
+    DOOR(6),
+    DOOR(7),
+    DOOR(8),
+    DOOR(9),
+    DOOR(10),
+    DOOR(11),
+    DOOR(12),
+    DOOR(13),
+    DOOR(14),
+    DOOR(15),
+    DOOR(16),
+    DOOR(17),
+    DOOR(18),
+    DOOR(19),
+    DOOR(20),
+    DOOR(21),
+    DOOR(22),
+    DOOR(23),
 };
 const unsigned mali_num_regs = sizeof(mali_regs) / sizeof(mali_regs[0]);
 _Static_assert(MALI_NUM_AS <= 16 && NUM_DOORBELLS == 24, "register table");

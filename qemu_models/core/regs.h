@@ -8,6 +8,9 @@
 #ifndef MALI_REGS_H
 #define MALI_REGS_H
 
+/* The indentation says which bits belong to which register. */
+/* clang-format off */
+
 #include "fwif.h"
 #include "isa.h"
 

@@ -14,7 +14,9 @@ void mali_cs_extract(MaliGpu *g, unsigned csg, unsigned cs)
     mali_mcu_w64(g, s->ring_out + RING_OUT_EXTRACT, s->extract);
 }
 
-typedef struct Blocked { uint32_t wait, reason; } Blocked;
+typedef struct Blocked {
+    uint32_t wait, reason;
+} Blocked;
 
 /* status_wait and blocked_reason as the host reads them (sched.c:1273-1340). */
 static Blocked blocked(const MaliCs *s)
@@ -24,7 +26,8 @@ static Blocked blocked(const MaliCs *s)
     switch (s->wait) {
     case MALI_WAIT_SYNC:
         b.reason = CS_BLOCKED_SYNC_WAIT;
-        b.wait = CS_STATUS_WAIT_SYNC | (s->wait_cond == CS_COND_GT ? CS_STATUS_WAIT_SYNC_COND_GT : 0) |
+        b.wait = CS_STATUS_WAIT_SYNC |
+                 (s->wait_cond == CS_COND_GT ? CS_STATUS_WAIT_SYNC_COND_GT : 0) |
                  (s->wait_64 ? CS_STATUS_WAIT_SYNC_64B : 0);
         break;
     case MALI_WAIT_PROGRESS:
@@ -36,8 +39,7 @@ static Blocked blocked(const MaliCs *s)
         b.reason = CS_BLOCKED_RESOURCE;
         b.wait = CS_STATUS_WAIT_PROTM;
         break;
-    default:
-        break;
+    default: break;
     }
     return b;
 }
@@ -55,7 +57,8 @@ void mali_cs_status(MaliGpu *g, unsigned csg, unsigned cs)
     mali_mcu_w32(g, out + CS_OUT_STATUS_REQ_RESOURCE, s->resources);
     mali_mcu_w64(g, out + CS_OUT_STATUS_WAIT_SYNC_PTR, sync ? s->wait_va : 0);
     mali_mcu_w32(g, out + CS_OUT_STATUS_WAIT_SYNC_VALUE, sync ? (uint32_t)s->wait_ref : 0);
-    mali_mcu_w32(g, out + CS_OUT_STATUS_WAIT_SYNC_VALUE_HI, sync ? (uint32_t)(s->wait_ref >> 32) : 0);
+    mali_mcu_w32(g, out + CS_OUT_STATUS_WAIT_SYNC_VALUE_HI,
+                 sync ? (uint32_t)(s->wait_ref >> 32) : 0);
     mali_mcu_w32(g, out + CS_OUT_STATUS_SCOREBOARDS, 0);
     mali_mcu_w32(g, out + CS_OUT_STATUS_BLOCKED_REASON, b.reason);
     mali_mcu_w32(g, out + CS_OUT_FAULT, s->fault);
@@ -185,11 +188,12 @@ void mali_csg_idle_update(MaliGpu *g, unsigned csg)
         return;
     }
     c->idle = idle;
-    mali_mcu_w32(g, g->s.iface.csg[csg].out + CSG_OUT_STATUS_STATE, idle ? CSG_STATUS_STATE_IDLE : 0);
+    mali_mcu_w32(g, g->s.iface.csg[csg].out + CSG_OUT_STATUS_STATE,
+                 idle ? CSG_STATUS_STATE_IDLE : 0);
     if (idle) {
         mali_csg_event(g, csg, CSG_IDLE);
     } else {
-        c->pending &= ~CSG_IDLE;    /* not told yet, not true any more */
+        c->pending &= ~CSG_IDLE; /* not told yet, not true any more */
     }
     mali_glb_idle_check(g);
 }

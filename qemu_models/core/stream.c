@@ -27,12 +27,12 @@ void mali_cs_read_insert(MaliGpu *g, unsigned csg, unsigned cs)
         insert &= ~UINT64_C(7);
     }
     if (insert < s->extract) {
-        mali_violation(g, "ring-insert", "csg %u cs %u: extract 0x%llx is beyond insert 0x%llx", csg, cs,
-                       (unsigned long long)s->extract, (unsigned long long)insert);
+        mali_violation(g, "ring-insert", "csg %u cs %u: extract 0x%llx is beyond insert 0x%llx",
+                       csg, cs, (unsigned long long)s->extract, (unsigned long long)insert);
         insert = s->extract;
     } else if (insert - s->extract > s->ring_size) {
-        mali_violation(g, "ring-insert", "csg %u cs %u: insert 0x%llx overruns extract 0x%llx", csg, cs,
-                       (unsigned long long)insert, (unsigned long long)s->extract);
+        mali_violation(g, "ring-insert", "csg %u cs %u: insert 0x%llx overruns extract 0x%llx", csg,
+                       cs, (unsigned long long)insert, (unsigned long long)s->extract);
         insert = s->extract + s->ring_size;
     }
     s->insert = insert;
@@ -73,15 +73,16 @@ void mali_cs_start(MaliGpu *g, unsigned csg, unsigned cs, uint32_t req, bool res
         mali_cs_reset(s);
         s->extract = extract_init(g, s);
     } else if (good && s->extract != extract_init(g, s)) {
-        mali_violation(g, "extract-init", "csg %u cs %u: host says 0x%llx, suspended at 0x%llx", csg, cs,
-                       (unsigned long long)extract_init(g, s), (unsigned long long)s->extract);
+        mali_violation(g, "extract-init", "csg %u cs %u: host says 0x%llx, suspended at 0x%llx",
+                       csg, cs, (unsigned long long)extract_init(g, s),
+                       (unsigned long long)s->extract);
     }
     s->credit_ns = 0;
     s->queued = 0;
     if (good) {
         mali_cs_read_insert(g, csg, cs);
     } else {
-        s->ring_base = 0;       /* never looked at: the stream does not run */
+        s->ring_base = 0; /* never looked at: the stream does not run */
         s->ring_size = 64;
         s->insert = s->extract;
     }

@@ -27,19 +27,22 @@
 #include "fwimage.h"
 #include "mali_int.h"
 
-#define MAGIC 0x4753434du
-#define VERSION 1u
-#define HEADER_SIZE 32u
+#define MAGIC             0x4753434du
+#define VERSION           1u
+#define HEADER_SIZE       32u
 #define RECORD_SIZE(regs) (240u + 4u * (regs))
-#define BLOB_MAX (HEADER_SIZE + MALI_NUM_CS * RECORD_SIZE(MALI_MAX_REGS))
-#define CRC_FROM 16u        /* what lies before it is checked word by word */
-#define CHUNK 1024u
+#define BLOB_MAX          (HEADER_SIZE + MALI_NUM_CS * RECORD_SIZE(MALI_MAX_REGS))
+#define CRC_FROM          16u /* what lies before it is checked word by word */
+#define CHUNK             1024u
 
 _Static_assert(BLOB_MAX <= 0x3000, "the default suspend_size");
 
 /* ---- one description of the layout for both directions ---- */
 
-typedef struct Cursor { uint8_t *p; bool save; } Cursor;
+typedef struct Cursor {
+    uint8_t *p;
+    bool save;
+} Cursor;
 
 static void field(Cursor *c, uint64_t *v, unsigned size)
 {
@@ -68,7 +71,9 @@ static void f64(Cursor *c, uint64_t *v)
     field(c, v, 8);
 }
 
-typedef struct Header { uint32_t magic, version, size, crc, streams, pending, regs, zero; } Header;
+typedef struct Header {
+    uint32_t magic, version, size, crc, streams, pending, regs, zero;
+} Header;
 
 static void visit_header(Cursor *c, Header *h)
 {
@@ -89,9 +94,10 @@ static void visit_cs(Cursor *c, MaliCs *s, unsigned regs)
     };
     uint32_t zero = 0;
     uint32_t *const narrow[] = {
-        &s->depth, &s->sb_endpoint, &s->sb_other, &s->error, &s->handler_len, &s->handler_type,
-        &s->resources, &s->heap_vt_start, &s->heap_vt_end, &s->heap_frag_end, &s->prot_left,
-        &s->pending, &s->fault, &s->fatal, &s->stopped, &zero,
+        &s->depth,       &s->sb_endpoint,   &s->sb_other,  &s->error,
+        &s->handler_len, &s->handler_type,  &s->resources, &s->heap_vt_start,
+        &s->heap_vt_end, &s->heap_frag_end, &s->prot_left, &s->pending,
+        &s->fault,       &s->fatal,         &s->stopped,   &zero,
     };
 
     for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++) {
@@ -215,7 +221,8 @@ static bool header_valid(const MaliGpu *g, const Header *h, uint32_t have)
 {
     return h->magic == MAGIC && h->version == VERSION && h->regs == g->row->cs_regs &&
            !(h->pending & ~(CSG_EVT_MASK & ~CSG_IDLE)) && h->streams < MALI_BIT(MALI_NUM_CS) &&
-           h->size == HEADER_SIZE + count_bits(h->streams) * RECORD_SIZE(h->regs) && h->size <= have;
+           h->size == HEADER_SIZE + count_bits(h->streams) * RECORD_SIZE(h->regs) &&
+           h->size <= have;
 }
 
 bool mali_csg_restore(MaliGpu *g, unsigned csg, MaliBlob *info)

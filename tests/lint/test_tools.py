@@ -46,6 +46,10 @@ def test_shellcheck() -> None:
     run(["shellcheck", ".ci/run"])
 
 
+def test_c_layout() -> None:
+    run(["clang-format", "--dry-run", "--Werror", *tracked("*.c", "*.h")])
+
+
 def test_every_file_names_its_licence() -> None:
     """SPDX line in the first five lines of every file that can carry one."""
     without = []

@@ -54,9 +54,9 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#define NAME_SIZE	64
-#define FILL		0xa5
-#define KICKS_MAX	1000
+#define NAME_SIZE 64
+#define FILL	  0xa5
+#define KICKS_MAX 1000
 
 struct rig_heap {
 	struct list_head node;
@@ -110,8 +110,7 @@ static struct sg_table *rig_buffer_map(struct dma_buf_attachment *attach,
 	if (ret)
 		goto err_free_table;
 
-	scoped_guard(mutex, &rig_lock)
-		buf->mappings++;
+	scoped_guard(mutex, &rig_lock) buf->mappings++;
 
 	return sgt;
 
@@ -122,8 +121,8 @@ err_free:
 	return ERR_PTR(ret);
 }
 
-static void rig_buffer_unmap(struct dma_buf_attachment *attach,
-			     struct sg_table *sgt, enum dma_data_direction dir)
+static void rig_buffer_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
+			     enum dma_data_direction dir)
 {
 	struct rig_buffer *buf = attach->dmabuf->priv;
 
@@ -131,8 +130,7 @@ static void rig_buffer_unmap(struct dma_buf_attachment *attach,
 	sg_free_table(sgt);
 	kfree(sgt);
 
-	scoped_guard(mutex, &rig_lock)
-		buf->mappings--;
+	scoped_guard(mutex, &rig_lock) buf->mappings--;
 }
 
 static int rig_heap_reserve(struct rig_heap *heap, size_t size)
@@ -161,7 +159,8 @@ static void rig_buffer_free(struct rig_buffer *buf)
 	struct rig_heap *heap = buf->heap;
 	size_t size = buf->size;
 
-	scoped_guard(mutex, &rig_lock) {
+	scoped_guard(mutex, &rig_lock)
+	{
 		list_del(&buf->node);
 		heap->live--;
 	}
@@ -206,7 +205,8 @@ static struct rig_buffer *rig_buffer_alloc(struct rig_heap *heap, size_t size)
 	buf->heap = heap;
 	buf->size = size;
 
-	scoped_guard(mutex, &rig_lock) {
+	scoped_guard(mutex, &rig_lock)
+	{
 		list_add_tail(&buf->node, &heap->buffers);
 		heap->live++;
 	}
@@ -220,8 +220,7 @@ err_unreserve:
 	return ERR_PTR(-ENOMEM);
 }
 
-static struct dma_buf *rig_heap_allocate(struct dma_heap *dma_heap,
-					 unsigned long len, u32 fd_flags,
+static struct dma_buf *rig_heap_allocate(struct dma_heap *dma_heap, unsigned long len, u32 fd_flags,
 					 u64 heap_flags)
 {
 	struct rig_heap *heap = dma_heap_get_drvdata(dma_heap);
@@ -271,7 +270,8 @@ static struct rig_heap *rig_heap_find(const char *name)
 
 	lockdep_assert_held(&rig_lock);
 
-	list_for_each_entry(heap, &rig_heaps, node) {
+	list_for_each_entry(heap, &rig_heaps, node)
+	{
 		if (!strcmp(heap->name, name))
 			return heap;
 	}
@@ -337,8 +337,8 @@ static int rig_run(enum rig_command command, const char *name, const size_t *lim
 	return 0;
 }
 
-static ssize_t rig_command_write(struct file *file, const char __user *user,
-				 size_t count, loff_t *ppos)
+static ssize_t rig_command_write(struct file *file, const char __user *user, size_t count,
+				 loff_t *ppos)
 {
 	enum rig_command command = (unsigned long)file->private_data;
 	char line[NAME_SIZE + 32] = "";
@@ -388,10 +388,11 @@ static int list_show(struct seq_file *s, void *unused)
 
 	guard(mutex)(&rig_lock);
 
-	list_for_each_entry(heap, &rig_heaps, node) {
+	list_for_each_entry(heap, &rig_heaps, node)
+	{
 		seq_printf(s, "%s disabled=%d allocs=%lu fails=%lu live=%lu bytes=%zu limit=",
-			   heap->name, heap->disabled, heap->allocs,
-			   heap->fails, heap->live, heap->bytes);
+			   heap->name, heap->disabled, heap->allocs, heap->fails, heap->live,
+			   heap->bytes);
 		if (heap->limit == SIZE_MAX)
 			seq_puts(s, "none\n");
 		else
@@ -420,12 +421,14 @@ static void rig_show_buffers(struct seq_file *s, bool dirty)
 
 	guard(mutex)(&rig_lock);
 
-	list_for_each_entry(heap, &rig_heaps, node) {
-		list_for_each_entry(buf, &heap->buffers, node) {
+	list_for_each_entry(heap, &rig_heaps, node)
+	{
+		list_for_each_entry(buf, &heap->buffers, node)
+		{
 			phys_addr_t start = virt_to_phys(buf->vaddr);
 
-			seq_printf(s, "%s phys=%pa size=%zu mappings=%u",
-				   heap->name, &start, buf->size, buf->mappings);
+			seq_printf(s, "%s phys=%pa size=%zu mappings=%u", heap->name, &start,
+				   buf->size, buf->mappings);
 			if (dirty)
 				seq_printf(s, " dirty=%zu", rig_buffer_dirty(buf));
 			seq_putc(s, '\n');
@@ -508,8 +511,7 @@ DEFINE_DEBUGFS_ATTRIBUTE(rig_kick_fops, rig_kick_get, rig_kick_set, "%llu\n");
 
 static void __init rig_create_command(const char *name, enum rig_command command)
 {
-	debugfs_create_file(name, 0200, rig_dir, (void *)(unsigned long)command,
-			    &rig_command_fops);
+	debugfs_create_file(name, 0200, rig_dir, (void *)(unsigned long)command, &rig_command_fops);
 }
 
 static int __init righeap_init(void)

@@ -49,9 +49,17 @@ void env_code(Env *e, const uint64_t *instr, unsigned n)
 void env_job(Env *e, unsigned q, uint64_t code_va, unsigned n, uint64_t sync_va)
 {
     const uint64_t job[16] = {
-        MOVE32(94, rd(e->m, LATEST_FLUSH_ID)), FLUSH_CACHE2(94), MOVE48(92, code_va), MOVE32(94, 8 * n),
-        WAIT(1), CALL(92, 94), MOVE48(92, sync_va), MOVE48(94, 1), WAIT(0xff),
-        SYNC(CS_OP_SYNC_ADD64, 92, 94, CS_SCOPE_SYSTEM, 1), ERROR_BARRIER(),
+        MOVE32(94, rd(e->m, LATEST_FLUSH_ID)),
+        FLUSH_CACHE2(94),
+        MOVE48(92, code_va),
+        MOVE32(94, 8 * n),
+        WAIT(1),
+        CALL(92, 94),
+        MOVE48(92, sync_va),
+        MOVE48(94, 1),
+        WAIT(0xff),
+        SYNC(CS_OP_SYNC_ADD64, 92, 94, CS_SCOPE_SYSTEM, 1),
+        ERROR_BARRIER(),
     };
 
     grp_submit(e->m, &e->g, q, job, 16);
@@ -66,10 +74,11 @@ void env_run(Env *e, const uint64_t *instr, unsigned n)
 
 void env_ack(Env *e)
 {
-    for (unsigned i = 0; i < 100 && (rd(e->m, JOB_INT_BASE + INT_RAWSTAT) & JOB_INT_CSG(e->g.slot)); i++) {
+    for (unsigned i = 0; i < 100 && (rd(e->m, JOB_INT_BASE + INT_RAWSTAT) & JOB_INT_CSG(e->g.slot));
+         i++) {
         csg_ack_events(e->m, e->g.slot);
     }
-    CHECK(!(rd(e->m, JOB_INT_BASE + INT_RAWSTAT) & JOB_INT_CSG(e->g.slot)));   /* pitfall 3 */
+    CHECK(!(rd(e->m, JOB_INT_BASE + INT_RAWSTAT) & JOB_INT_CSG(e->g.slot))); /* pitfall 3 */
 }
 
 uint32_t env_d32(Env *e, unsigned off)

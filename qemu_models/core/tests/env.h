@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A booted machine with one group of some queues, a code and a data buffer: for csg, cs and suspend. */
+/* A booted machine with one group of some queues, a code and a data buffer: for csg, cs and
+ * suspend. */
 #ifndef MALI_TEST_ENV_H
 #define MALI_TEST_ENV_H
 
@@ -7,14 +8,14 @@
 #include "machine.h"
 #include "t.h"
 
-#define MS UINT64_C(1000000)
-#define SEC (1000 * MS)
+#define MS   UINT64_C(1000000)
+#define SEC  (1000 * MS)
 #define RING 0x1000u
 
 typedef struct Env {
     Machine *m;
     TGroup g;
-    uint64_t code_va, code_pa, data_va, data_pa;   /* 64 KiB each */
+    uint64_t code_va, code_pa, data_va, data_pa; /* 64 KiB each */
 } Env;
 
 /* The group is not on a slot yet. */
@@ -25,7 +26,8 @@ void env_new(Env *e, unsigned nq);
 void env_new_cfg(Env *e, unsigned nq, const MaliConfig *cfg);
 void env_new_ips(Env *e, unsigned nq, uint32_t ips);
 void env_code(Env *e, const uint64_t *instr, unsigned n);
-/* What panthor emits for one job that calls the code buffer's first @n instructions (sched.c:3217-3297). */
+/* What panthor emits for one job that calls the code buffer's first @n instructions
+ * (sched.c:3217-3297). */
 void env_job(Env *e, unsigned q, uint64_t code_va, unsigned n, uint64_t sync_va);
 /* Instructions straight into the ring, doorbell, some time. */
 void env_run(Env *e, const uint64_t *instr, unsigned n);

@@ -27,10 +27,10 @@ void fw_global_init(Machine *m)
     mcu_w64(m, FW_GLB_IN_VA + GLB_IN_CORE_EN_MASK, 0x50005);
     mcu_w32(m, FW_GLB_IN_VA + GLB_IN_POWEROFF_TIMER, 611);
     mcu_w32(m, FW_GLB_IN_VA + GLB_IN_PROGRESS_TIMER, 2500);
-    mcu_w32(m, FW_GLB_IN_VA + GLB_IN_IDLE_TIMER, 49);        /* 0.8 ms at 62.5 MHz */
+    mcu_w32(m, FW_GLB_IN_VA + GLB_IN_IDLE_TIMER, 49); /* 0.8 ms at 62.5 MHz */
     mcu_w32(m, FW_GLB_IN_VA + GLB_IN_ACK_IRQ_MASK,
             GLB_CFG_ALLOC_EN | GLB_PING | GLB_CFG_PROGRESS_TIMER | GLB_CFG_POWEROFF_TIMER |
-            GLB_IDLE_EN | GLB_IDLE);
+                GLB_IDLE_EN | GLB_IDLE);
     glb_level(m, GLB_IDLE_EN | GLB_COUNTER_EN, GLB_IDLE_EN | GLB_COUNTER_EN);
     glb_toggle(m, GLB_CFG_ALLOC_EN | GLB_CFG_POWEROFF_TIMER | GLB_CFG_PROGRESS_TIMER);
     glb_ring(m);
@@ -55,16 +55,28 @@ Machine *mach_boot(void)
 }
 
 /* ---- global requests ---- */
-uint32_t glb_ack(Machine *m) { return mcu_r32(m, FW_GLB_OUT_VA + GLB_OUT_ACK); }
+uint32_t glb_ack(Machine *m)
+{
+    return mcu_r32(m, FW_GLB_OUT_VA + GLB_OUT_ACK);
+}
 
 static void set_bits(Machine *m, uint64_t req_va, uint32_t mask, uint32_t val)
 {
     mcu_w32(m, req_va, (mcu_r32(m, req_va) & ~mask) | (val & mask));
 }
 
-void glb_toggle(Machine *m, uint32_t bits) { set_bits(m, FW_GLB_IN_VA, bits, ~glb_ack(m)); }
-void glb_level(Machine *m, uint32_t mask, uint32_t val) { set_bits(m, FW_GLB_IN_VA, mask, val); }
-void glb_ring(Machine *m) { wr(m, DOORBELL(0), 1); }
+void glb_toggle(Machine *m, uint32_t bits)
+{
+    set_bits(m, FW_GLB_IN_VA, bits, ~glb_ack(m));
+}
+void glb_level(Machine *m, uint32_t mask, uint32_t val)
+{
+    set_bits(m, FW_GLB_IN_VA, mask, val);
+}
+void glb_ring(Machine *m)
+{
+    wr(m, DOORBELL(0), 1);
+}
 
 /* ---- groups ---- */
 static void queue_new(Machine *m, TGroup *g, TQueue *q, uint32_t ring_size)
@@ -151,7 +163,7 @@ void grp_state(Machine *m, TGroup *g, uint32_t state)
     set_bits(m, FW_CSG_IN_VA(g->slot) + CSG_IN_REQ, CSG_STATE_MASK, state);
     csg_kick(m, g->slot);
     if (state == CSG_STATE_SUSPEND || state == CSG_STATE_TERMINATE) {
-        for (unsigned j = 0; j < g->nq; j++) {   /* panthor_sched.c:1397-1410 */
+        for (unsigned j = 0; j < g->nq; j++) { /* panthor_sched.c:1397-1410 */
             set_bits(m, FW_CS_IN_VA(g->slot, j) + CS_IN_REQ, CS_STATE_MASK, CS_STATE_STOP);
         }
     }
@@ -167,10 +179,19 @@ void grp_submit(Machine *m, TGroup *g, unsigned i, const uint64_t *instr, unsign
     mcu_w64(m, q->in_va + RING_IN_INSERT, q->insert);
 }
 
-void grp_ring(Machine *m, TGroup *g) { wr(m, DOORBELL(g->slot + 1), 1); }
+void grp_ring(Machine *m, TGroup *g)
+{
+    wr(m, DOORBELL(g->slot + 1), 1);
+}
 
-uint32_t csg_ack(Machine *m, unsigned slot) { return mcu_r32(m, FW_CSG_OUT_VA(slot) + CSG_OUT_ACK); }
-uint32_t csg_req(Machine *m, unsigned slot) { return mcu_r32(m, FW_CSG_IN_VA(slot) + CSG_IN_REQ); }
+uint32_t csg_ack(Machine *m, unsigned slot)
+{
+    return mcu_r32(m, FW_CSG_OUT_VA(slot) + CSG_OUT_ACK);
+}
+uint32_t csg_req(Machine *m, unsigned slot)
+{
+    return mcu_r32(m, FW_CSG_IN_VA(slot) + CSG_IN_REQ);
+}
 
 void csg_kick(Machine *m, unsigned slot)
 {

@@ -31,12 +31,18 @@ uint64_t mcu_r64(Machine *m, uint64_t va)
     return v;
 }
 
-void mcu_w32(Machine *m, uint64_t va, uint32_t v) { memcpy(mcu_ptr(m, va, 4), &v, 4); }
-void mcu_w64(Machine *m, uint64_t va, uint64_t v) { memcpy(mcu_ptr(m, va, 8), &v, 8); }
+void mcu_w32(Machine *m, uint64_t va, uint32_t v)
+{
+    memcpy(mcu_ptr(m, va, 4), &v, 4);
+}
+void mcu_w64(Machine *m, uint64_t va, uint64_t v)
+{
+    memcpy(mcu_ptr(m, va, 8), &v, 8);
+}
 
 void mcu_copy(Machine *m, uint64_t va, const void *data, size_t len)
 {
-    memcpy(mcu_ptr(m, va, len), data, len);   /* sections are physically contiguous here */
+    memcpy(mcu_ptr(m, va, len), data, len); /* sections are physically contiguous here */
 }
 
 uint64_t mcu_bo(Machine *m, size_t len)
@@ -44,17 +50,17 @@ uint64_t mcu_bo(Machine *m, size_t len)
     uint64_t va = m->next_mcu_va;
 
     len = (len + 4095) & ~(size_t)4095;
-    m->next_mcu_va += len + 4096;   /* a hole behind each: overruns fault */
+    m->next_mcu_va += len + 4096; /* a hole behind each: overruns fault */
     pt_map(m, m->mcu_root, va, mach_alloc(m, len), len, PT_NX);
     return va;
 }
 
 /* ---- firmware image: spec 3.4 and the manifest ---- */
 const FwOpts fw_default = { .suspend_size = 0x3000, .protm_suspend_size = 0x5000 };
-#define TEXT_SIZE 0x2000u
-#define DATA_SIZE 0x4000u
-#define PROT_SIZE 0x4000u
-#define DATA_VOLATILE 0x100u   /* offset and size of the volatile range in "data" */
+#define TEXT_SIZE     0x2000u
+#define DATA_SIZE     0x4000u
+#define PROT_SIZE     0x4000u
+#define DATA_VOLATILE 0x100u /* offset and size of the volatile range in "data" */
 
 void fw_map(Machine *m, const FwOpts *o)
 {
@@ -82,11 +88,17 @@ static void put_manifest(Machine *m, const FwOpts *o, uint32_t data_crc)
 {
     const uint32_t shared[] = { FW_SHARED_VA, FW_SHARED_SIZE, 0xc000001b, 0, 0, 0, 0 };
     const uint32_t text[] = { FW_TEXT_VA, TEXT_SIZE, 0x0000000d, 0, 0, 0, 0 };
-    const uint32_t data[] = { FW_DATA_VA, DATA_SIZE, 0x8000000b, DATA_SIZE, data_crc,
-                              DATA_VOLATILE, DATA_VOLATILE };
+    const uint32_t data[] = { FW_DATA_VA, DATA_SIZE,     0x8000000b,   DATA_SIZE,
+                              data_crc,   DATA_VOLATILE, DATA_VOLATILE };
     const uint32_t prot[] = { FW_PROT_VA, PROT_SIZE, 0x0000002b, 0, 0, 0, 0 };
-    const uint32_t head[] = { 1, o->version ? o->version : FW_VERSION(1, 5, 0), 0, 0x71,
-                              o->suspend_size, o->protm_suspend_size, 4, 0 };
+    const uint32_t head[] = { 1,
+                              o->version ? o->version : FW_VERSION(1, 5, 0),
+                              0,
+                              0x71,
+                              o->suspend_size,
+                              o->protm_suspend_size,
+                              4,
+                              0 };
 
     mcu_copy(m, FW_TEXT_VA, "MALIHLE", 8);
     mcu_copy(m, FW_TEXT_VA + 8, head, sizeof(head));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The fake machine: RAM, time, lines, event log. Page tables are in pt.c, the firmware
  * image in image.c, the host's side of the firmware interface in host.c. */
-#define _DEFAULT_SOURCE   /* MAP_ANONYMOUS */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "machine.h"
 
 #include <stdlib.h>
@@ -46,8 +46,14 @@ static bool op_write(void *o, MaliMaster master, uint64_t pa, const void *buf, s
     return true;
 }
 
-static uint64_t op_now(void *o) { return ((Machine *)o)->now; }
-static uint64_t op_timestamp(void *o) { return ((Machine *)o)->now / 16; }   /* 62.5 MHz */
+static uint64_t op_now(void *o)
+{
+    return ((Machine *)o)->now;
+}
+static uint64_t op_timestamp(void *o)
+{
+    return ((Machine *)o)->now / 16;
+} /* 62.5 MHz */
 
 static void op_irq(void *o, MaliIrq irq, bool level)
 {
@@ -82,14 +88,17 @@ static void op_event(void *o, const char *json, size_t len)
 /* ---- machine ---- */
 Machine *mach_new_cfg(const MaliConfig *cfg)
 {
-    static const MaliOps ops = { op_read, op_write, op_now, op_timestamp, op_irq, op_timer, op_event };
+    static const MaliOps ops = {
+        op_read, op_write, op_now, op_timestamp, op_irq, op_timer, op_event
+    };
     Machine *m = calloc(1, sizeof(*m));
     const char *err;
 
     m->next = machines;
     machines = m;
     /* Not calloc: hundreds of machines are made, and only pages that are used should cost. */
-    m->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    m->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (m->ram == MAP_FAILED) {
         abort();
     }
@@ -129,7 +138,8 @@ void mach_run(Machine *m, uint64_t ns)
 {
     uint64_t end = m->now + ns;
 
-    /* The same instant again and again is an engine that always wants more: give it the time of a slice. */
+    /* The same instant again and again is an engine that always wants more: give it the time of a
+     * slice. */
     while (m->timer <= end) {
         m->now = m->timer > m->now ? m->timer : m->now;
         m->timer = MALI_NEVER;
@@ -141,8 +151,14 @@ void mach_run(Machine *m, uint64_t ns)
     m->now = m->now > end ? m->now : end;
 }
 
-uint32_t rd(Machine *m, uint32_t off) { return mali_mmio_read(m->gpu, off); }
-void wr(Machine *m, uint32_t off, uint32_t v) { mali_mmio_write(m->gpu, off, v); }
+uint32_t rd(Machine *m, uint32_t off)
+{
+    return mali_mmio_read(m->gpu, off);
+}
+void wr(Machine *m, uint32_t off, uint32_t v)
+{
+    mali_mmio_write(m->gpu, off, v);
+}
 
 uint64_t rd64(Machine *m, uint32_t off)
 {
@@ -167,12 +183,18 @@ static uint64_t alloc_aligned(Machine *m, size_t len, uint64_t align)
         t_fail(__FILE__, __LINE__, "fake machine out of RAM");
     }
     m->ram_next = pa + len;
-    memset(ram_ptr(m, pa, len), 0, len);   /* a hostile test may have been here */
+    memset(ram_ptr(m, pa, len), 0, len); /* a hostile test may have been here */
     return pa;
 }
 
-uint64_t mach_alloc(Machine *m, size_t len) { return alloc_aligned(m, len, 4096); }
-uint64_t mach_alloc_2m(Machine *m) { return alloc_aligned(m, 2u << 20, 2u << 20); }
+uint64_t mach_alloc(Machine *m, size_t len)
+{
+    return alloc_aligned(m, len, 4096);
+}
+uint64_t mach_alloc_2m(Machine *m)
+{
+    return alloc_aligned(m, 2u << 20, 2u << 20);
+}
 
 void *ram_ptr(Machine *m, uint64_t pa, size_t len)
 {
@@ -198,8 +220,14 @@ uint64_t ram_r64(Machine *m, uint64_t pa)
     return v;
 }
 
-void ram_w32(Machine *m, uint64_t pa, uint32_t v) { memcpy(ram_ptr(m, pa, 4), &v, 4); }
-void ram_w64(Machine *m, uint64_t pa, uint64_t v) { memcpy(ram_ptr(m, pa, 8), &v, 8); }
+void ram_w32(Machine *m, uint64_t pa, uint32_t v)
+{
+    memcpy(ram_ptr(m, pa, 4), &v, 4);
+}
+void ram_w64(Machine *m, uint64_t pa, uint64_t v)
+{
+    memcpy(ram_ptr(m, pa, 8), &v, 8);
+}
 
 /* ---- event log ---- */
 void ev_clear(Machine *m)

@@ -3,9 +3,12 @@
 #include "machine.h"
 
 /* ---- GPU page tables: as drivers/iommu/io-pgtable-arm.c writes them ---- */
-#define LEAF_BITS 0xf44ull   /* nG, AF, SH inner, AP unprivileged, AttrIndx 1 */
+#define LEAF_BITS 0xf44ull /* nG, AF, SH inner, AP unprivileged, AttrIndx 1 */
 
-uint64_t pt_new(Machine *m) { return mach_alloc(m, 4096); }
+uint64_t pt_new(Machine *m)
+{
+    return mach_alloc(m, 4096);
+}
 
 uint64_t pt_entry(Machine *m, uint64_t root, uint64_t va, unsigned level)
 {
@@ -68,7 +71,10 @@ uint64_t pt_lookup(Machine *m, uint64_t root, uint64_t va)
 }
 
 /* ---- address spaces ---- */
-void as_cmd(Machine *m, unsigned as, uint32_t cmd) { wr(m, AS_REG(as, AS_COMMAND), cmd); }
+void as_cmd(Machine *m, unsigned as, uint32_t cmd)
+{
+    wr(m, AS_REG(as, AS_COMMAND), cmd);
+}
 
 void as_lock(Machine *m, unsigned as, uint64_t base, unsigned log2_size)
 {
@@ -79,8 +85,8 @@ void as_lock(Machine *m, unsigned as, uint64_t base, unsigned log2_size)
 void as_enable(Machine *m, unsigned as, uint64_t root)
 {
     wr64(m, AS_REG(as, AS_TRANSTAB), root);
-    wr64(m, AS_REG(as, AS_MEMATTR), 0x4c4c4c4c8c4c8f4cull);   /* panthor_mmu.c:2176-2216 */
-    wr64(m, AS_REG(as, AS_TRANSCFG), 0x420001c6);             /* panthor_mmu.c:794-799 */
+    wr64(m, AS_REG(as, AS_MEMATTR), 0x4c4c4c4c8c4c8f4cull); /* panthor_mmu.c:2176-2216 */
+    wr64(m, AS_REG(as, AS_TRANSCFG), 0x420001c6);           /* panthor_mmu.c:794-799 */
     as_cmd(m, as, AS_COMMAND_UPDATE);
 }
 

@@ -47,7 +47,7 @@ void t_seed(uint64_t seed)
     rng = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
 }
 
-uint64_t t_rand(void)   /* splitmix64 */
+uint64_t t_rand(void) /* splitmix64 */
 {
     uint64_t z = (rng += UINT64_C(0x9e3779b97f4a7c15));
 
@@ -89,8 +89,9 @@ int main(int argc, char **argv)
         ok = run_one(c);
         passed += ok;
         failed += !ok;
-        printf("%s %u - %s (%s:%d)\n", ok ? "ok" : "not ok", passed + failed, c->name, c->file, c->line);
-        mach_free_all();   /* also after a failed CHECK: no false leaks */
+        printf("%s %u - %s (%s:%d)\n", ok ? "ok" : "not ok", passed + failed, c->name, c->file,
+               c->line);
+        mach_free_all(); /* also after a failed CHECK: no false leaks */
     }
     printf("%u passed, %u failed\n", passed, failed);
     return failed || !passed ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -28,33 +28,37 @@ _Noreturn void t_fail(const char *file, int line, const char *fmt, ...)
 void t_seed(uint64_t seed);
 uint64_t t_rand(void);
 
-#define TEST(name) \
-    static void test_##name(void); \
-    __attribute__((constructor)) static void reg_##name(void) \
-    { \
-        static TCase c = { __FILE__, #name, __LINE__, test_##name, NULL }; \
-        t_register(&c); \
-    } \
+#define TEST(name)                                                                                 \
+    static void test_##name(void);                                                                 \
+    __attribute__((constructor)) static void reg_##name(void)                                      \
+    {                                                                                              \
+        static TCase c = { __FILE__, #name, __LINE__, test_##name, NULL };                         \
+        t_register(&c);                                                                            \
+    }                                                                                              \
     static void test_##name(void)
 
-#define CHECK(cond) \
-    do { if (!(cond)) { t_fail(__FILE__, __LINE__, "%s", #cond); } } while (0)
-
-#define CHECK_EQ(a, b) \
-    do { \
-        uint64_t a_ = (uint64_t)(a), b_ = (uint64_t)(b); \
-        if (a_ != b_) { \
-            t_fail(__FILE__, __LINE__, "%s == 0x%" PRIx64 ", expected %s == 0x%" PRIx64, \
-                   #a, a_, #b, b_); \
-        } \
+#define CHECK(cond)                                                                                \
+    do {                                                                                           \
+        if (!(cond)) {                                                                             \
+            t_fail(__FILE__, __LINE__, "%s", #cond);                                               \
+        }                                                                                          \
     } while (0)
 
-#define CHECK_HAS(str, sub) \
-    do { \
-        const char *s_ = (str); \
-        if (!s_ || !strstr(s_, (sub))) { \
-            t_fail(__FILE__, __LINE__, "no %s in %s", (sub), s_ ? s_ : "(null)"); \
-        } \
+#define CHECK_EQ(a, b)                                                                             \
+    do {                                                                                           \
+        uint64_t a_ = (uint64_t)(a), b_ = (uint64_t)(b);                                           \
+        if (a_ != b_) {                                                                            \
+            t_fail(__FILE__, __LINE__, "%s == 0x%" PRIx64 ", expected %s == 0x%" PRIx64, #a, a_,   \
+                   #b, b_);                                                                        \
+        }                                                                                          \
+    } while (0)
+
+#define CHECK_HAS(str, sub)                                                                        \
+    do {                                                                                           \
+        const char *s_ = (str);                                                                    \
+        if (!s_ || !strstr(s_, (sub))) {                                                           \
+            t_fail(__FILE__, __LINE__, "no %s in %s", (sub), s_ ? s_ : "(null)");                  \
+        }                                                                                          \
     } while (0)
 
 #endif

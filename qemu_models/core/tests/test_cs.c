@@ -2,11 +2,12 @@
 /* The interpreter: every instruction, call stack, faults, sync objects, hostile rings, pacing. */
 #include "env.h"
 
-#define A 90               /* address register of the tests: points to the data buffer */
+#define A 90 /* address register of the tests: points to the data buffer */
 
 static Env e;
 
-/* Runs @body in the ring between "A = data" and nothing else; registers stay visible in the state. */
+/* Runs @body in the ring between "A = data" and nothing else; registers stay visible in the state.
+ */
 static void body(const uint64_t *instr, unsigned n)
 {
     uint64_t prog[64] = { MOVE48(A, e.data_va) };
@@ -14,16 +15,28 @@ static void body(const uint64_t *instr, unsigned n)
     memcpy(prog + 1, instr, 8 * n);
     env_run(&e, prog, n + 1);
 }
-#define BODY(...) \
-    do { \
-        const uint64_t i_[] = { __VA_ARGS__ }; \
-        body(i_, N_INSTR(i_)); \
+#define BODY(...)                                                                                  \
+    do {                                                                                           \
+        const uint64_t i_[] = { __VA_ARGS__ };                                                     \
+        body(i_, N_INSTR(i_));                                                                     \
     } while (0)
 
-static uint32_t reg(unsigned r) { return env_cs(&e, 0)->reg[r]; }
-static uint64_t reg2(unsigned r) { return reg(r) | (uint64_t)reg(r + 1) << 32; }
-static uint32_t fatal(void) { return cs_out(e.m, 0, 0, CS_OUT_FATAL) & 0xff; }
-static bool drained(void) { return env_extract(&e, 0) == e.g.q[0].insert; }
+static uint32_t reg(unsigned r)
+{
+    return env_cs(&e, 0)->reg[r];
+}
+static uint64_t reg2(unsigned r)
+{
+    return reg(r) | (uint64_t)reg(r + 1) << 32;
+}
+static uint32_t fatal(void)
+{
+    return cs_out(e.m, 0, 0, CS_OUT_FATAL) & 0xff;
+}
+static bool drained(void)
+{
+    return env_extract(&e, 0) == e.g.q[0].insert;
+}
 
 TEST(moves)
 {
@@ -37,8 +50,8 @@ TEST(moves)
 TEST(arithmetic)
 {
     env_new(&e, 1);
-    BODY(MOVE32(0, 5), ADD_IMM32(1, 0, -7), MOVE48(2, 0xffffffff), ADD_IMM64(4, 2, 1), ADD_IMM64(6, 4, -2),
-         UMIN32(8, 0, 1), UMIN32(9, 1, 0));
+    BODY(MOVE32(0, 5), ADD_IMM32(1, 0, -7), MOVE48(2, 0xffffffff), ADD_IMM64(4, 2, 1),
+         ADD_IMM64(6, 4, -2), UMIN32(8, 0, 1), UMIN32(9, 1, 0));
     CHECK_EQ(reg(1), 0xfffffffe);
     CHECK_EQ(reg2(4), UINT64_C(0x100000000));
     CHECK_EQ(reg2(6), UINT64_C(0xfffffffe));
@@ -52,10 +65,11 @@ TEST(load_and_store)
     for (unsigned i = 0; i < 16; i++) {
         ram_w32(e.m, e.data_pa + 4 * i, 0x100 + i);
     }
-    BODY(LOAD(10, 0xffff, A, 0), STORE(10, 0x8005, A, 0x100), ADD_IMM64(2, A, 0x300), STORE(10, 1, 2, -0x100));
+    BODY(LOAD(10, 0xffff, A, 0), STORE(10, 0x8005, A, 0x100), ADD_IMM64(2, A, 0x300),
+         STORE(10, 1, 2, -0x100));
     CHECK_EQ(reg(25), 0x10f);
     CHECK_EQ(env_d32(&e, 0x100), 0x100);
-    CHECK_EQ(env_d32(&e, 0x104), 0);          /* left out by the mask */
+    CHECK_EQ(env_d32(&e, 0x104), 0); /* left out by the mask */
     CHECK_EQ(env_d32(&e, 0x108), 0x102);
     CHECK_EQ(env_d32(&e, 0x13c), 0x10f);
     CHECK_EQ(env_d32(&e, 0x200), 0x100);
@@ -93,10 +107,11 @@ TEST(branch_conditions)
 TEST(branch_in_the_ring)
 {
     env_new(&e, 1);
-    BODY(MOVE32(0, 3), MOVE32(1, 0), ADD_IMM32(1, 1, 2), ADD_IMM32(0, 0, -1), BRANCH(CS_COND_GT, 0, -3));
+    BODY(MOVE32(0, 3), MOVE32(1, 0), ADD_IMM32(1, 1, 2), ADD_IMM32(0, 0, -1),
+         BRANCH(CS_COND_GT, 0, -3));
     CHECK_EQ(reg(1), 6);
     BODY(BRANCH(CS_COND_ALWAYS, 0, 100));
-    CHECK_EQ(fatal(), CS_EXC_INSTR_INVALID);  /* would pass INSERT */
+    CHECK_EQ(fatal(), CS_EXC_INSTR_INVALID); /* would pass INSERT */
     CHECK(env_extract(&e, 0) < e.g.q[0].insert);
 }
 
@@ -120,11 +135,14 @@ TEST(call_nests_and_returns)
 TEST(call_of_nothing_and_jump)
 {
     env_new(&e, 1);
-    env_code(&e, (const uint64_t[]){ MOVE48(2, e.code_va + 0x80), MOVE32(4, 8), JUMP(2, 4), MOVE32(9, 1) }, 4);
+    env_code(
+        &e,
+        (const uint64_t[]){ MOVE48(2, e.code_va + 0x80), MOVE32(4, 8), JUMP(2, 4), MOVE32(9, 1) },
+        4);
     ram_w64(e.m, e.code_pa + 0x80, MOVE32(8, 1));
     BODY(MOVE48(2, e.code_va), MOVE32(4, 0), CALL(2, 4), MOVE32(4, 32), CALL(2, 4), MOVE32(10, 1));
     CHECK_EQ(reg(8), 1);
-    CHECK_EQ(reg(9), 0);      /* JUMP replaced the frame */
+    CHECK_EQ(reg(9), 0); /* JUMP replaced the frame */
     CHECK_EQ(reg(10), 1);
 }
 
@@ -134,7 +152,7 @@ TEST(call_stack_overflow)
     env_code(&e, (const uint64_t[]){ ADD_IMM32(0, 0, 1), CALL(2, 4) }, 2);
     BODY(MOVE32(0, 0), MOVE48(2, e.code_va), MOVE32(4, 16), CALL(2, 4));
     CHECK_EQ(fatal(), CS_EXC_CALL_STACK_OVERFLOW);
-    CHECK_EQ(reg(0), 7);      /* eight frames with the ring */
+    CHECK_EQ(reg(0), 7); /* eight frames with the ring */
     CHECK_EQ(cs_out64(e.m, 0, 0, CS_OUT_FATAL_INFO), e.code_va + 8);
 }
 
@@ -159,11 +177,25 @@ TEST(unknown_opcode)
 TEST(registers_out_of_range)
 {
     static const uint64_t bad[] = {
-        MOVE48(95, 0), MOVE32(96, 0), ADD_IMM32(0, 96, 0), ADD_IMM64(95, 0, 0), UMIN32(0, 1, 200),
-        LOAD(90, 0x40, A, 0), STORE(0, 1, 95, 0), CALL(95, 0), SYNC(CS_OP_SYNC_ADD64, 0, 95, 0, 0),
-        SYNC_WAIT(CS_OP_SYNC_WAIT64, 0, 95, 0, 0), PROGRESS_LOAD(95), PROGRESS_STORE(255), HEAP_SET(95),
-        PROGRESS_WAIT(9, 0), PROGRESS_WAIT(0, 95), FLUSH_CACHE2(96), STORE_STATE(0, 95, 0),
-        BRANCH(7, 0, 0), SYNC_WAIT(CS_OP_SYNC_WAIT32, 0, 2, 5, 0),
+        MOVE48(95, 0),
+        MOVE32(96, 0),
+        ADD_IMM32(0, 96, 0),
+        ADD_IMM64(95, 0, 0),
+        UMIN32(0, 1, 200),
+        LOAD(90, 0x40, A, 0),
+        STORE(0, 1, 95, 0),
+        CALL(95, 0),
+        SYNC(CS_OP_SYNC_ADD64, 0, 95, 0, 0),
+        SYNC_WAIT(CS_OP_SYNC_WAIT64, 0, 95, 0, 0),
+        PROGRESS_LOAD(95),
+        PROGRESS_STORE(255),
+        HEAP_SET(95),
+        PROGRESS_WAIT(9, 0),
+        PROGRESS_WAIT(0, 95),
+        FLUSH_CACHE2(96),
+        STORE_STATE(0, 95, 0),
+        BRANCH(7, 0, 0),
+        SYNC_WAIT(CS_OP_SYNC_WAIT32, 0, 2, 5, 0),
     };
 
     for (unsigned i = 0; i < N_INSTR(bad); i++) {
@@ -177,8 +209,8 @@ TEST(registers_out_of_range)
 TEST(wait_progress_and_resources)
 {
     env_new(&e, 1);
-    BODY(WAIT(0xff), WAIT_PROGRESS_INC(), PROGRESS_LOAD(2), MOVE48(4, 77), PROGRESS_STORE(4), PROGRESS_LOAD(6),
-         PROGRESS_WAIT(0, 4), REQ_RESOURCE(0xb), I_OP(CS_OP_SET_SB_ENTRY) | 0x21);
+    BODY(WAIT(0xff), WAIT_PROGRESS_INC(), PROGRESS_LOAD(2), MOVE48(4, 77), PROGRESS_STORE(4),
+         PROGRESS_LOAD(6), PROGRESS_WAIT(0, 4), REQ_RESOURCE(0xb), I_OP(CS_OP_SET_SB_ENTRY) | 0x21);
     csg_toggle(e.m, 0, CSG_STATUS_UPDATE);
     CHECK_EQ(reg2(2), 1);
     CHECK_EQ(reg2(6), 77);
@@ -218,8 +250,11 @@ TEST(heap_words)
 TEST(instructions_without_effect)
 {
     static const uint8_t op[] = {
-        CS_OP_NOP, CS_OP_RUN_COMPUTE, CS_OP_RUN_TILING, CS_OP_RUN_IDVS, CS_OP_RUN_FRAGMENT, CS_OP_RUN_FULLSCREEN,
-        CS_OP_FINISH_TILING, CS_OP_RUN_COMPUTE_INDIRECT, CS_OP_TRACE_POINT, CS_OP_SET_EXCEPTION_HANDLER,
+        CS_OP_NOP,           CS_OP_RUN_COMPUTE,
+        CS_OP_RUN_TILING,    CS_OP_RUN_IDVS,
+        CS_OP_RUN_FRAGMENT,  CS_OP_RUN_FULLSCREEN,
+        CS_OP_FINISH_TILING, CS_OP_RUN_COMPUTE_INDIRECT,
+        CS_OP_TRACE_POINT,   CS_OP_SET_EXCEPTION_HANDLER,
     };
 
     env_new(&e, 1);
@@ -233,20 +268,20 @@ TEST(instructions_without_effect)
 TEST(opcodes_by_architecture)
 {
     env_new(&e, 1);
-    BODY(I_OP(CS_OP_RUN_IDVS2));              /* arch 12 */
+    BODY(I_OP(CS_OP_RUN_IDVS2)); /* arch 12 */
     CHECK_EQ(fatal(), CS_EXC_INSTR_INVALID);
 }
 
 TEST(later_architectures)
 {
     env_new_cfg(&e, 1, &(MaliConfig){ .gpu = "g925" });
-    BODY(MOVE32(127, 5), ADD_IMM32(126, 127, 1), MOVE48(2, 7), ADD_IMM64(4, 2, -1), UMIN32(6, 126, 127),
-         I_OP(CS_OP_RUN_IDVS2), BRANCH(CS_COND_ALWAYS, 0, 0));
+    BODY(MOVE32(127, 5), ADD_IMM32(126, 127, 1), MOVE48(2, 7), ADD_IMM64(4, 2, -1),
+         UMIN32(6, 126, 127), I_OP(CS_OP_RUN_IDVS2), BRANCH(CS_COND_ALWAYS, 0, 0));
     CHECK_EQ(reg(126), 6);
     CHECK_EQ(reg2(4), 6);
     CHECK_EQ(reg(6), 5);
     CHECK(drained());
-    BODY(ADD_IMM32(0, 0, 1) | I_SRC1(9));     /* a sub-opcode that is not there yet */
+    BODY(ADD_IMM32(0, 0, 1) | I_SRC1(9)); /* a sub-opcode that is not there yet */
     CHECK_EQ(fatal(), CS_EXC_INSTR_INVALID);
 }
 
@@ -265,7 +300,7 @@ TEST(flush_id)
     id = rd(e.m, LATEST_FLUSH_ID);
     BODY(MOVE32(0, 0), FLUSH_CACHE2(0));
     CHECK_EQ(rd(e.m, LATEST_FLUSH_ID), id + 1);
-    BODY(MOVE32(0, id), FLUSH_CACHE2(0));     /* flushed since: skipped */
+    BODY(MOVE32(0, id), FLUSH_CACHE2(0)); /* flushed since: skipped */
     CHECK_EQ(rd(e.m, LATEST_FLUSH_ID), id + 1);
     BODY(MOVE32(0, id + 1), FLUSH_CACHE2(0));
     CHECK_EQ(rd(e.m, LATEST_FLUSH_ID), id + 2);
@@ -295,7 +330,7 @@ TEST(sync_write)
          SYNC(CS_OP_SYNC_SET32, 4, 2, CS_SCOPE_SYSTEM, 0));
     CHECK_EQ(env_d64(&e, 0), UINT64_C(0x100000001));
     CHECK_EQ(env_d32(&e, 8), 0);
-    CHECK_EQ(env_d64(&e, 0x20), 1);           /* no carry into the status word */
+    CHECK_EQ(env_d64(&e, 0x20), 1); /* no carry into the status word */
     CHECK_EQ(env_d64(&e, 0x40), e.data_va);
     CHECK_EQ(env_d32(&e, 0x60), 2);
 }
@@ -304,10 +339,11 @@ TEST(error_is_inherited_and_propagated)
 {
     env_new(&e, 1);
     ram_w32(e.m, e.data_pa, 1);
-    ram_w32(e.m, e.data_pa + 4, 1);           /* an object with an error */
-    BODY(MOVE48(2, 0), SYNC_WAIT(CS_OP_SYNC_WAIT32, A, 2, CS_COND_GT, 0), ADD_IMM64(4, A, 0x20), MOVE48(6, 1),
-         SYNC(CS_OP_SYNC_ADD64, 4, 6, CS_SCOPE_SYSTEM, 1), STORE_STATE(CS_STORE_ERROR, A, 0x40), ERROR_BARRIER(),
-         ADD_IMM64(4, A, 0x30), SYNC(CS_OP_SYNC_ADD64, 4, 6, CS_SCOPE_SYSTEM, 1));
+    ram_w32(e.m, e.data_pa + 4, 1); /* an object with an error */
+    BODY(MOVE48(2, 0), SYNC_WAIT(CS_OP_SYNC_WAIT32, A, 2, CS_COND_GT, 0), ADD_IMM64(4, A, 0x20),
+         MOVE48(6, 1), SYNC(CS_OP_SYNC_ADD64, 4, 6, CS_SCOPE_SYSTEM, 1),
+         STORE_STATE(CS_STORE_ERROR, A, 0x40), ERROR_BARRIER(), ADD_IMM64(4, A, 0x30),
+         SYNC(CS_OP_SYNC_ADD64, 4, 6, CS_SCOPE_SYSTEM, 1));
     CHECK_EQ(env_d64(&e, 0x20), 1);
     CHECK_EQ(env_d32(&e, 0x28), 1);
     CHECK_EQ(env_d32(&e, 0x40), CS_EXC_INHERIT_FAULT);
@@ -335,7 +371,8 @@ TEST(rejected_error_is_a_fault_that_waits_for_the_host)
     CHECK_EQ(reg(9), 1);
     CHECK(drained());
     CHECK_EQ(ev_count(e.m, "cs-fault"), 1);
-    BODY(STORE_STATE(CS_STORE_ERROR, A, 0x40), ERROR_BARRIER(), STORE_STATE(CS_STORE_ERROR, A, 0x44));
+    BODY(STORE_STATE(CS_STORE_ERROR, A, 0x40), ERROR_BARRIER(),
+         STORE_STATE(CS_STORE_ERROR, A, 0x44));
     CHECK_EQ(env_d64(&e, 0x40), CS_EXC_INHERIT_FAULT);
 }
 
@@ -362,11 +399,12 @@ TEST(sync_wait_ends_by_a_cpu_write)
 {
     env_new(&e, 1);
     ram_w64(e.m, e.data_pa, UINT64_C(0x100000005));
-    BODY(MOVE48(2, UINT64_C(0x100000005)), SYNC_WAIT(CS_OP_SYNC_WAIT64, A, 2, CS_COND_GT, 0), MOVE32(9, 1));
+    BODY(MOVE48(2, UINT64_C(0x100000005)), SYNC_WAIT(CS_OP_SYNC_WAIT64, A, 2, CS_COND_GT, 0),
+         MOVE32(9, 1));
     check_sync_status(CS_STATUS_WAIT_SYNC | CS_STATUS_WAIT_SYNC_64B | CS_STATUS_WAIT_SYNC_COND_GT,
                       UINT64_C(0x100000005));
     ram_w64(e.m, e.data_pa, UINT64_C(0x100000006));
-    mach_run(e.m, 3 * MS);    /* no doorbell: polled each 1 ms */
+    mach_run(e.m, 3 * MS); /* no doorbell: polled each 1 ms */
     CHECK_EQ(reg(9), 1);
     csg_toggle(e.m, 0, CSG_STATUS_UPDATE);
     CHECK_EQ(cs_out(e.m, 0, 0, CS_OUT_STATUS_BLOCKED_REASON), CS_BLOCKED_NONE);
@@ -386,13 +424,25 @@ TEST(sync_wait_less_or_equal)
 
 TEST(two_queues_ping_pong)
 {
-    uint64_t q0[] = { MOVE48(A, e.data_va), MOVE32(2, 0), MOVE32(4, 1), MOVE32(0, 50),
-                      SYNC(CS_OP_SYNC_ADD32, A, 4, CS_SCOPE_CSG, 0), ADD_IMM64(6, A, 0x20),
-                      SYNC_WAIT(CS_OP_SYNC_WAIT32, 6, 2, CS_COND_GT, 0), ADD_IMM32(2, 2, 1), ADD_IMM32(0, 0, -1),
+    uint64_t q0[] = { MOVE48(A, e.data_va),
+                      MOVE32(2, 0),
+                      MOVE32(4, 1),
+                      MOVE32(0, 50),
+                      SYNC(CS_OP_SYNC_ADD32, A, 4, CS_SCOPE_CSG, 0),
+                      ADD_IMM64(6, A, 0x20),
+                      SYNC_WAIT(CS_OP_SYNC_WAIT32, 6, 2, CS_COND_GT, 0),
+                      ADD_IMM32(2, 2, 1),
+                      ADD_IMM32(0, 0, -1),
                       BRANCH(CS_COND_GT, 0, -6) };
-    uint64_t q1[] = { MOVE48(A, e.data_va), MOVE32(2, 0), MOVE32(4, 1), MOVE32(0, 50),
-                      SYNC_WAIT(CS_OP_SYNC_WAIT32, A, 2, CS_COND_GT, 0), ADD_IMM64(6, A, 0x20),
-                      SYNC(CS_OP_SYNC_ADD32, 6, 4, CS_SCOPE_CSG, 0), ADD_IMM32(2, 2, 1), ADD_IMM32(0, 0, -1),
+    uint64_t q1[] = { MOVE48(A, e.data_va),
+                      MOVE32(2, 0),
+                      MOVE32(4, 1),
+                      MOVE32(0, 50),
+                      SYNC_WAIT(CS_OP_SYNC_WAIT32, A, 2, CS_COND_GT, 0),
+                      ADD_IMM64(6, A, 0x20),
+                      SYNC(CS_OP_SYNC_ADD32, 6, 4, CS_SCOPE_CSG, 0),
+                      ADD_IMM32(2, 2, 1),
+                      ADD_IMM32(0, 0, -1),
                       BRANCH(CS_COND_GT, 0, -6) };
 
     env_new(&e, 2);
@@ -400,7 +450,7 @@ TEST(two_queues_ping_pong)
     grp_submit(e.m, &e.g, 0, q0, N_INSTR(q0));
     grp_submit(e.m, &e.g, 1, q1, N_INSTR(q1));
     grp_ring(e.m, &e.g);
-    mach_run(e.m, MS);        /* much less than 50 polls: the writes wake the waits */
+    mach_run(e.m, MS); /* much less than 50 polls: the writes wake the waits */
     CHECK_EQ(env_d32(&e, 0), 50);
     CHECK_EQ(env_d32(&e, 0x20), 50);
     CHECK(drained());
@@ -410,12 +460,12 @@ TEST(code_is_data)
 {
     env_new(&e, 1);
     /* Writes MOVE32(9, 1) over the NOP two instructions later. */
-    BODY(MOVE32(2, (uint32_t)MOVE32(9, 1)), MOVE32(3, MOVE32(9, 1) >> 32), MOVE48(4, e.code_va), MOVE32(6, 24),
-         CALL(4, 6));
+    BODY(MOVE32(2, (uint32_t)MOVE32(9, 1)), MOVE32(3, MOVE32(9, 1) >> 32), MOVE48(4, e.code_va),
+         MOVE32(6, 24), CALL(4, 6));
     CHECK_EQ(reg(9), 0);
     env_code(&e, (const uint64_t[]){ STORE(2, 3, 4, 16), NOP(), NOP() }, 3);
-    BODY(MOVE32(2, (uint32_t)MOVE32(9, 1)), MOVE32(3, MOVE32(9, 1) >> 32), MOVE48(4, e.code_va), MOVE32(6, 24),
-         CALL(4, 6));
+    BODY(MOVE32(2, (uint32_t)MOVE32(9, 1)), MOVE32(3, MOVE32(9, 1) >> 32), MOVE48(4, e.code_va),
+         MOVE32(6, 24), CALL(4, 6));
     CHECK_EQ(reg(9), 1);
 }
 
@@ -434,8 +484,11 @@ TEST(code_written_by_the_cpu)
 TEST(job_of_panthor_round_the_ring)
 {
     env_new(&e, 1);
-    env_code(&e, (const uint64_t[]){ MOVE48(0, e.data_va), MOVE32(2, 0xabcd), STORE(2, 1, 0, 0x80), WAIT(0xff) }, 4);
-    for (unsigned i = 1; i <= 100; i++) {     /* 32 jobs fit into the ring */
+    env_code(&e,
+             (const uint64_t[]){ MOVE48(0, e.data_va), MOVE32(2, 0xabcd), STORE(2, 1, 0, 0x80),
+                                 WAIT(0xff) },
+             4);
+    for (unsigned i = 1; i <= 100; i++) { /* 32 jobs fit into the ring */
         ram_w32(e.m, e.data_pa + 0x80, 0);
         env_job(&e, 0, e.code_va, 4, e.data_va);
         grp_ring(e.m, &e.g);
@@ -457,7 +510,7 @@ TEST(unmapped_access_stalls_until_the_as_goes)
     CHECK_EQ(rd(e.m, AS_REG(1, AS_FAULTSTATUS)) & 0x3ff, EXC_TRANSLATION_FAULT | 3 << 8);
     CHECK_EQ(rd(e.m, AS_REG(1, AS_FAULTSTATUS)) >> 16, 0x88);
     CHECK_EQ(fatal(), 0);
-    as_cmd(e.m, 1, AS_COMMAND_FLUSH_MEM);     /* nothing changed: no second report */
+    as_cmd(e.m, 1, AS_COMMAND_FLUSH_MEM); /* nothing changed: no second report */
     wr(e.m, MMU_INT_BASE + INT_CLEAR, MMU_INT_FAULT(1));
     mach_run(e.m, 5 * MS);
     CHECK(!(rd(e.m, MMU_INT_BASE + INT_RAWSTAT) & MMU_INT_FAULT(1)));
@@ -532,7 +585,7 @@ TEST(locked_code_and_locked_sync_object)
     CHECK_EQ(reg(9), 1);
     env_ack(&e);
     as_lock(e.m, 1, e.data_va, 16);
-    mach_run(e.m, 10 * MS);   /* still the same wait, still idle: no second event */
+    mach_run(e.m, 10 * MS); /* still the same wait, still idle: no second event */
     CHECK_EQ(env_cs(&e, 0)->wait, MALI_WAIT_SYNC);
     CHECK(!(rd(e.m, JOB_INT_BASE + INT_RAWSTAT) & JOB_INT_CSG(0)));
     ram_w64(e.m, e.data_pa, 1);
@@ -603,7 +656,7 @@ TEST(prot_region_blocks)
     CHECK_EQ(reg(9), 0);
     CHECK_EQ(ev_count(e.m, "cs-blocked"), 1);
     CHECK_HAS(ev_last(e.m, "cs-blocked"), "\"why\":\"protm\"");
-    env_ack(&e);              /* panthor 7.3 leaves PROTM_PENDING alone: no storm */
+    env_ack(&e); /* panthor 7.3 leaves PROTM_PENDING alone: no storm */
     CHECK(!(mcu_r32(e.m, FW_CSG_OUT_VA(0) + CSG_OUT_STATUS_STATE) & CSG_STATUS_STATE_IDLE));
 }
 
@@ -629,9 +682,10 @@ static void random_ring(unsigned q)
 
     for (unsigned i = 0; i < RING / 8; i++) {
         /* Now and then a CALL that is likely to hit the code buffer. */
-        word[i] = i % 32 == 0 ? MOVE48(t_rand() % 60, e.code_va + (t_rand() & 0xfff8)) :
-                  i % 32 == 1 ? MOVE32(t_rand() % 60, t_rand() & 0xfff8) :
-                  i % 32 == 2 ? CALL(t_rand() % 60, t_rand() % 60) : random_word();
+        word[i] = i % 32 == 0   ? MOVE48(t_rand() % 60, e.code_va + (t_rand() & 0xfff8))
+                  : i % 32 == 1 ? MOVE32(t_rand() % 60, t_rand() & 0xfff8)
+                  : i % 32 == 2 ? CALL(t_rand() % 60, t_rand() % 60)
+                                : random_word();
     }
     e.g.q[q].insert = 0;
     mcu_w64(e.m, e.g.q[q].out_va + RING_OUT_EXTRACT, 0);
@@ -735,7 +789,7 @@ TEST(paced_loop_asks_for_few_timers)
     endless(&e, 1);
     before = e.m->timer_sets;
     mach_run(e.m, SEC);
-    CHECK(e.m->timer_sets - before < 11000);  /* once in 100 us */
+    CHECK(e.m->timer_sets - before < 11000); /* once in 100 us */
 }
 
 TEST(slice_is_bounded)
@@ -748,7 +802,7 @@ TEST(slice_is_bounded)
     mali_timer(e.m->gpu);
     CHECK(executed(&e) - before <= 4000);
     for (unsigned q = 0; q < 8; q++) {
-        CHECK(env_cs(&e, q)->reg[0] > 0);     /* everybody had a turn */
+        CHECK(env_cs(&e, q)->reg[0] > 0); /* everybody had a turn */
     }
 }
 
@@ -769,7 +823,7 @@ TEST(rest_ends_when_time_is_turned_back)
     env_new(&e, 1);
     endless(&e, 1);
     mach_run(e.m, MS);
-    e.m->now -= 500000;       /* a snapshot of half a millisecond ago */
+    e.m->now -= 500000; /* a snapshot of half a millisecond ago */
     grp_ring(e.m, &e.g);
     CHECK(e.m->timer <= e.m->now + 200000);
 }

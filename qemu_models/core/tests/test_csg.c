@@ -4,10 +4,22 @@
 
 static Env e;
 
-static uint32_t job_raw(void) { return rd(e.m, JOB_INT_BASE + INT_RAWSTAT); }
-static uint32_t state_word(void) { return mcu_r32(e.m, FW_CSG_OUT_VA(0) + CSG_OUT_STATUS_STATE); }
-static uint32_t events(void) { return (csg_req(e.m, 0) ^ csg_ack(e.m, 0)) & CSG_EVT_MASK; }
-static void job_clear(void) { wr(e.m, JOB_INT_BASE + INT_CLEAR, ~0u); }
+static uint32_t job_raw(void)
+{
+    return rd(e.m, JOB_INT_BASE + INT_RAWSTAT);
+}
+static uint32_t state_word(void)
+{
+    return mcu_r32(e.m, FW_CSG_OUT_VA(0) + CSG_OUT_STATUS_STATE);
+}
+static uint32_t events(void)
+{
+    return (csg_req(e.m, 0) ^ csg_ack(e.m, 0)) & CSG_EVT_MASK;
+}
+static void job_clear(void)
+{
+    wr(e.m, JOB_INT_BASE + INT_CLEAR, ~0u);
+}
 
 static void fresh(unsigned nq)
 {
@@ -128,7 +140,7 @@ TEST(idle_is_told_once_a_transition)
 TEST(idle_that_is_over_is_not_told)
 {
     env_new(&e, 1);
-    for (unsigned i = 0; i < 2; i++) {        /* told once, and once more remembered */
+    for (unsigned i = 0; i < 2; i++) { /* told once, and once more remembered */
         submit_nop(0);
         grp_ring(e.m, &e.g);
         mach_run(e.m, MS);
@@ -154,7 +166,8 @@ TEST(idle_needs_all_queues)
 
 TEST(idle_in_sync_wait_by_the_bit)
 {
-    const uint64_t wait[] = { MOVE48(0, 0), MOVE48(2, 0), SYNC_WAIT(CS_OP_SYNC_WAIT32, 0, 2, CS_COND_GT, 0) };
+    const uint64_t wait[] = { MOVE48(0, 0), MOVE48(2, 0),
+                              SYNC_WAIT(CS_OP_SYNC_WAIT32, 0, 2, CS_COND_GT, 0) };
     uint64_t prog[3];
 
     for (unsigned on = 0; on < 2; on++) {
@@ -168,7 +181,8 @@ TEST(idle_in_sync_wait_by_the_bit)
         }
         env_run(&e, prog, 3);
         CHECK_EQ(events(), on ? CSG_IDLE : 0);
-        ram_w32(e.m, e.data_pa, 1);           /* the wait ends: not idle while it runs, idle again when empty */
+        ram_w32(e.m, e.data_pa,
+                1); /* the wait ends: not idle while it runs, idle again when empty */
         env_ack(&e);
         mach_run(e.m, 3 * MS);
         CHECK_EQ(events(), CSG_IDLE);
@@ -181,17 +195,21 @@ TEST(events_wait_for_the_acknowledgement)
     unsigned rises;
 
     env_new(&e, 1);
-    env_code(&e, (const uint64_t[]){ SYNC(CS_OP_SYNC_ADD32, 0, 2, CS_SCOPE_SYSTEM, 0), ADD_IMM32(4, 4, -1),
-                                     BRANCH(CS_COND_GT, 4, -3) }, 3);
+    env_code(&e,
+             (const uint64_t[]){ SYNC(CS_OP_SYNC_ADD32, 0, 2, CS_SCOPE_SYSTEM, 0),
+                                 ADD_IMM32(4, 4, -1), BRANCH(CS_COND_GT, 4, -3) },
+             3);
     rises = e.m->rises[MALI_IRQ_JOB];
-    env_run(&e, (const uint64_t[]){ MOVE48(0, e.data_va + 64), MOVE32(2, 1), MOVE32(4, 10000), MOVE48(6, e.code_va),
-                                    MOVE32(8, 24), CALL(6, 8) }, 6);
+    env_run(&e,
+            (const uint64_t[]){ MOVE48(0, e.data_va + 64), MOVE32(2, 1), MOVE32(4, 10000),
+                                MOVE48(6, e.code_va), MOVE32(8, 24), CALL(6, 8) },
+            6);
     mach_run(e.m, 20 * MS);
     CHECK_EQ(env_d32(&e, 64), 10000);
-    CHECK_EQ(e.m->rises[MALI_IRQ_JOB] - rises, 1);            /* pitfall 12 */
+    CHECK_EQ(e.m->rises[MALI_IRQ_JOB] - rises, 1); /* pitfall 12 */
     CHECK_EQ(events(), CSG_SYNC_UPDATE | CSG_IDLE);
     job_clear();
-    csg_ack_events(e.m, 0);   /* the remembered one comes at the doorbell */
+    csg_ack_events(e.m, 0); /* the remembered one comes at the doorbell */
     CHECK_EQ(events(), CSG_SYNC_UPDATE);
     CHECK(job_raw() & JOB_INT_CSG(0));
     env_ack(&e);
@@ -205,7 +223,7 @@ TEST(idle_groups_make_the_gpu_idle)
     grp_ring(e.m, &e.g);
     mach_run(e.m, 500000);
     CHECK_EQ((glb_ack(e.m) ^ mcu_r32(e.m, FW_GLB_IN_VA)) & GLB_IDLE, 0);
-    mach_run(e.m, MS);        /* idle_timer is 0.8 ms */
+    mach_run(e.m, MS); /* idle_timer is 0.8 ms */
     CHECK_EQ((glb_ack(e.m) ^ mcu_r32(e.m, FW_GLB_IN_VA)) & GLB_IDLE, GLB_IDLE);
     CHECK(job_raw() & JOB_INT_GLOBAL);
 }
@@ -220,7 +238,10 @@ TEST(no_timer_while_all_is_idle)
 TEST(local_scope_tells_the_host_nothing)
 {
     env_new(&e, 1);
-    env_run(&e, (const uint64_t[]){ MOVE48(0, e.data_va), SYNC(CS_OP_SYNC_ADD64, 0, 0, CS_SCOPE_CSG, 0) }, 2);
+    env_run(
+        &e,
+        (const uint64_t[]){ MOVE48(0, e.data_va), SYNC(CS_OP_SYNC_ADD64, 0, 0, CS_SCOPE_CSG, 0) },
+        2);
     CHECK_EQ(events(), CSG_IDLE);
 }
 
@@ -243,12 +264,13 @@ TEST(cs_event_sets_cs_irq_req)
     grp_submit(e.m, &e.g, 2, (const uint64_t[]){ I_OP(0xfe) }, 1);
     grp_ring(e.m, &e.g);
     mach_run(e.m, MS);
-    irq = mcu_r32(e.m, FW_CSG_OUT_VA(0) + CSG_OUT_CS_IRQ_REQ) ^ mcu_r32(e.m, FW_CSG_IN_VA(0) + CSG_IN_CS_IRQ_ACK);
+    irq = mcu_r32(e.m, FW_CSG_OUT_VA(0) + CSG_OUT_CS_IRQ_REQ) ^
+          mcu_r32(e.m, FW_CSG_IN_VA(0) + CSG_IN_CS_IRQ_ACK);
     CHECK_EQ(irq, 4);
     CHECK((cs_out(e.m, 0, 2, CS_OUT_ACK) ^ mcu_r32(e.m, FW_CS_IN_VA(0, 2) + CS_IN_REQ)) & CS_FATAL);
     CHECK(job_raw() & JOB_INT_CSG(0));
-    CHECK_EQ(env_extract(&e, 2), 0);          /* the guilty job is found by it */
-    CHECK_EQ(events(), 0);                    /* a dead stream is not idle */
+    CHECK_EQ(env_extract(&e, 2), 0); /* the guilty job is found by it */
+    CHECK_EQ(events(), 0);           /* a dead stream is not idle */
     env_ack(&e);
     submit_nop(2);
     grp_ring(e.m, &e.g);
@@ -256,21 +278,25 @@ TEST(cs_event_sets_cs_irq_req)
     CHECK_EQ(env_extract(&e, 2), 0);
 }
 
-/* The interrupt comes when all words of a request are there: whoever polls the line must see them. */
+/* The interrupt comes when all words of a request are there: whoever polls the line must see them.
+ */
 TEST(second_cs_event_before_the_acknowledgement)
 {
     env_new(&e, 1);
     mali_cs_event(e.m->gpu, 0, 0, CS_FAULT);
     mali_cs_event(e.m->gpu, 0, 0, CS_FATAL);
-    CHECK_EQ(mcu_r32(e.m, FW_CSG_OUT_VA(0) + CSG_OUT_CS_IRQ_REQ) ^ mcu_r32(e.m, FW_CSG_IN_VA(0) + CSG_IN_CS_IRQ_ACK), 1);
-    CHECK_EQ((cs_out(e.m, 0, 0, CS_OUT_ACK) ^ mcu_r32(e.m, FW_CS_IN_VA(0, 0) + CS_IN_REQ)) & CS_EVT_MASK,
+    CHECK_EQ(mcu_r32(e.m, FW_CSG_OUT_VA(0) + CSG_OUT_CS_IRQ_REQ) ^
+                 mcu_r32(e.m, FW_CSG_IN_VA(0) + CSG_IN_CS_IRQ_ACK),
+             1);
+    CHECK_EQ((cs_out(e.m, 0, 0, CS_OUT_ACK) ^ mcu_r32(e.m, FW_CS_IN_VA(0, 0) + CS_IN_REQ)) &
+                 CS_EVT_MASK,
              CS_FAULT | CS_FATAL);
 }
 
 TEST(request_words_are_complete_at_the_interrupt)
 {
     fresh(1);
-    e.g.q[0].ring_size = 8;   /* START that goes wrong: request, doorbell and event in one */
+    e.g.q[0].ring_size = 8; /* START that goes wrong: request, doorbell and event in one */
     grp_bind(e.m, &e.g, 0, 1, CSG_STATE_START);
     CHECK_EQ((csg_ack(e.m, 0) ^ csg_req(e.m, 0)) & ~CSG_EVT_MASK, 0);
     CHECK((cs_out(e.m, 0, 0, CS_OUT_ACK) ^ mcu_r32(e.m, FW_CS_IN_VA(0, 0) + CS_IN_REQ)) & CS_FATAL);
@@ -284,7 +310,7 @@ TEST(doorbell_of_nobody)
     submit_nop(0);
     wr(e.m, DOORBELL(7), 1);
     mach_run(e.m, MS);
-    CHECK_EQ(env_extract(&e, 0), 0);          /* INSERT is looked at when rung only */
+    CHECK_EQ(env_extract(&e, 0), 0); /* INSERT is looked at when rung only */
     csg_kick(e.m, 0);
     mach_run(e.m, MS);
     CHECK_EQ(env_extract(&e, 0), 0);
@@ -438,7 +464,8 @@ TEST(random_interface_words)
     t_seed(11);
     env_new(&e, 4);
     for (unsigned i = 0; i < 20000; i++) {
-        uint64_t base = t_rand() & 1 ? FW_CSG_IN_VA(t_rand() % 8) : FW_CS_IN_VA(t_rand() % 8, t_rand() % 8);
+        uint64_t base =
+            t_rand() & 1 ? FW_CSG_IN_VA(t_rand() % 8) : FW_CS_IN_VA(t_rand() % 8, t_rand() % 8);
 
         mcu_w32(e.m, base + (t_rand() % 0x58 & ~3u), t_rand() & 1 ? t_rand() % 64 : t_rand());
         if (t_rand() % 3 == 0) {

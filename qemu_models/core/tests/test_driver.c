@@ -7,9 +7,9 @@
 #include "t.h"
 
 #define GPU_MASK 0x00020103u
-#define MS 1000000ull
+#define MS       1000000ull
 
-static void irq_resume(Machine *m, uint32_t base, uint32_t mask)   /* panthor_device.h:580-587 */
+static void irq_resume(Machine *m, uint32_t base, uint32_t mask) /* panthor_device.h:580-587 */
 {
     wr(m, base + INT_CLEAR, mask);
     wr(m, base + INT_MASK, mask);
@@ -138,7 +138,8 @@ static void ping(Machine *m)
     CHECK_EQ((glb_ack(m) ^ mcu_r32(m, FW_GLB_IN_VA)) & GLB_PING, 0);
 }
 
-/* A kernel BO in the MCU VM while it is active: LOCK, entries, flush, UNLOCK (panthor_mmu.c:1780-1860). */
+/* A kernel BO in the MCU VM while it is active: LOCK, entries, flush, UNLOCK
+ * (panthor_mmu.c:1780-1860). */
 static uint64_t new_bo(Machine *m)
 {
     uint64_t va;
@@ -197,7 +198,8 @@ TEST(driver_slow_suspend)
     CHECK_EQ(ev_count(m, "violation"), 0);
 }
 
-/* panthor_device.c:474-531: a failed fast boot is tried again as a slow one, with no MCU_CONTROL=0. */
+/* panthor_device.c:474-531: a failed fast boot is tried again as a slow one, with no MCU_CONTROL=0.
+ */
 TEST(driver_failed_fast_boot)
 {
     Machine *m = probe();

@@ -6,7 +6,10 @@
 #define US 1000ull
 #define MS 1000000ull
 
-static uint32_t glb_req(Machine *m) { return mcu_r32(m, FW_GLB_IN_VA + GLB_IN_REQ); }
+static uint32_t glb_req(Machine *m)
+{
+    return mcu_r32(m, FW_GLB_IN_VA + GLB_IN_REQ);
+}
 
 /* What the job irq handler does with bit 31. */
 static bool take_irq(Machine *m)
@@ -43,7 +46,7 @@ TEST(glb_ping)
         CHECK_EQ(n, i);
     }
     CHECK_HAS(ev_last(m, "ping"), "\"n\":5}");
-    glb_ring(m);                                   /* no change: no answer, no interrupt */
+    glb_ring(m); /* no change: no answer, no interrupt */
     CHECK(!take_irq(m));
     CHECK_EQ(ev_count(m, "ping"), 5);
 }
@@ -65,7 +68,7 @@ TEST(glb_irq_only_for_masked_in_bits)
 {
     Machine *m = mach_boot();
 
-    glb_toggle(m, GLB_FWCFG_UPDATE);               /* not in panthor's ack_irq_mask */
+    glb_toggle(m, GLB_FWCFG_UPDATE); /* not in panthor's ack_irq_mask */
     glb_ring(m);
     CHECK(!take_irq(m));
     CHECK_EQ((glb_req(m) ^ glb_ack(m)) & GLB_FWCFG_UPDATE, 0);
@@ -122,7 +125,7 @@ TEST(halt_and_fast_resume)
         CHECK_EQ(ev_count(m, "mcu-halt"), i + 1);
         CHECK_EQ(m->timer, MALI_NEVER);
         glb_toggle(m, GLB_PING);
-        glb_ring(m);                               /* a halted MCU does not answer */
+        glb_ring(m); /* a halted MCU does not answer */
         CHECK_EQ(ev_count(m, "ping"), 0);
         wr(m, JOB_INT_BASE + INT_MASK, 0);
         wr(m, MCU_CONTROL, MCU_CONTROL_DISABLE);
@@ -134,7 +137,7 @@ TEST(halt_and_fast_resume)
         glb_level(m, GLB_HALT, 0);
         CHECK(fw_start(m));
         CHECK_HAS(ev_last(m, "mcu-boot"), "\"full\":false");
-        CHECK_EQ(glb_ack(m) & ~GLB_HALT, glb_req(m));   /* ack := req at boot: the lost PING too */
+        CHECK_EQ(glb_ack(m) & ~GLB_HALT, glb_req(m)); /* ack := req at boot: the lost PING too */
         fw_global_init(m);
     }
     CHECK_EQ(ev_count(m, "violation"), 0);
@@ -159,7 +162,7 @@ TEST(halt_never_fault)
     CHECK(mali_fault_set(m->gpu, "halt-never", 1));
     halt(m);
     CHECK_EQ(rd(m, MCU_STATUS), MCU_STATUS_ENABLED);
-    wr(m, MCU_CONTROL, 0);                         /* slow path: soft reset, sections reloaded */
+    wr(m, MCU_CONTROL, 0); /* slow path: soft reset, sections reloaded */
     wr(m, GPU_CMD, 0x101);
     l2_on(m);
     as_enable(m, 0, m->mcu_root);
@@ -180,7 +183,7 @@ TEST(halt_by_state_field_of_interface_4_1)
     CHECK(fw_start(m));
     CHECK_EQ(mcu_r32(m, FW_SHARED_VA), FW_VERSION(4, 1, 0));
     fw_global_init(m);
-    halt(m);                                       /* bit 0 means nothing now */
+    halt(m); /* bit 0 means nothing now */
     CHECK_EQ(rd(m, MCU_STATUS), MCU_STATUS_ENABLED);
     glb_level(m, GLB_STATE_MASK, GLB_STATE_HALT << GLB_STATE_SHIFT);
     glb_ring(m);
@@ -200,7 +203,8 @@ TEST(halt_with_a_group_on_its_slot_is_a_violation)
 
     m->gpu->s.csg[2].resident = 1;
     halt(m);
-    CHECK_HAS(ev_last(m, "violation"), "\"rule\":\"halt-resident\",\"detail\":\"GLB HALT while group 2 ");
+    CHECK_HAS(ev_last(m, "violation"),
+              "\"rule\":\"halt-resident\",\"detail\":\"GLB HALT while group 2 ");
 }
 
 /* ---- idle ---- */
@@ -211,19 +215,22 @@ static void busy(Machine *m, bool on)
     mali_glb_idle_check(m->gpu);
 }
 
-static void idle_end(Machine *m) { m->gpu->s.csg[0].resident = 0; }
+static void idle_end(Machine *m)
+{
+    m->gpu->s.csg[0].resident = 0;
+}
 
 TEST(idle_event_once_a_transition)
 {
     Machine *m = mach_boot();
 
     mach_run(m, 10 * MS);
-    CHECK_EQ(ev_count(m, "glb-event"), 0);         /* nothing has run: no transition */
+    CHECK_EQ(ev_count(m, "glb-event"), 0); /* nothing has run: no transition */
     for (unsigned i = 1; i <= 3; i++) {
         busy(m, true);
         CHECK_EQ(m->timer, MALI_NEVER);
         busy(m, false);
-        mach_run(m, 802 * US);                     /* 49 * 1024 / 62.5 MHz = 802.8 us */
+        mach_run(m, 802 * US); /* 49 * 1024 / 62.5 MHz = 802.8 us */
         CHECK_EQ(ev_count(m, "glb-event"), i - 1);
         mach_run(m, 2 * US);
         CHECK_EQ(ev_count(m, "glb-event"), i);
@@ -267,7 +274,7 @@ TEST(idle_needs_idle_en)
     CHECK_EQ(ev_count(m, "glb-event"), 0);
     mcu_w32(m, FW_GLB_IN_VA + GLB_IN_IDLE_TIMER, GLB_TIMER_SOURCE_GPU_COUNTER | 800);
     glb_level(m, GLB_IDLE_EN, GLB_IDLE_EN);
-    glb_ring(m);                                   /* 800 * 1024 / 800 MHz = 1.024 ms */
+    glb_ring(m); /* 800 * 1024 / 800 MHz = 1.024 ms */
     mach_run(m, 1020 * US);
     CHECK_EQ(ev_count(m, "glb-event"), 0);
     mach_run(m, 10 * US);
@@ -297,7 +304,7 @@ TEST(event_waits_for_the_host)
     mali_glb_event(m->gpu, GLB_IDLE);
     CHECK(take_irq(m));
     ack = glb_ack(m);
-    mali_glb_event(m->gpu, GLB_IDLE);              /* not yet acknowledged: remembered */
+    mali_glb_event(m->gpu, GLB_IDLE); /* not yet acknowledged: remembered */
     CHECK_EQ(glb_ack(m), ack);
     CHECK(!take_irq(m));
     glb_ring(m);
@@ -308,15 +315,21 @@ TEST(event_waits_for_the_host)
     CHECK(take_irq(m));
     glb_level(m, GLB_IDLE, glb_ack(m));
     glb_ring(m);
-    CHECK_EQ(glb_ack(m), ack ^ GLB_IDLE);          /* nothing left: no endless loop (pitfall 3) */
+    CHECK_EQ(glb_ack(m), ack ^ GLB_IDLE); /* nothing left: no endless loop (pitfall 3) */
     CHECK(!take_irq(m));
 }
 
 TEST(event_names)
 {
-    static const struct { uint32_t bit; const char *name; } events[] = {
-        { GLB_IDLE, "idle" }, { GLB_PROTM_EXIT, "protm-exit" }, { GLB_PERFCNT_THRESHOLD, "perfcnt-threshold" },
-        { GLB_PERFCNT_OVERFLOW, "perfcnt-overflow" }, { 1u << 20, "inactive" },
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } events[] = {
+        { GLB_IDLE, "idle" },
+        { GLB_PROTM_EXIT, "protm-exit" },
+        { GLB_PERFCNT_THRESHOLD, "perfcnt-threshold" },
+        { GLB_PERFCNT_OVERFLOW, "perfcnt-overflow" },
+        { 1u << 20, "inactive" },
     };
     Machine *m = mach_boot();
     uint32_t ack = glb_ack(m);

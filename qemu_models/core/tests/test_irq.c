@@ -3,7 +3,10 @@
 #include "machine.h"
 #include "t.h"
 
-static const struct { uint32_t base, bit; MaliIrq irq; } blocks[] = {
+static const struct {
+    uint32_t base, bit;
+    MaliIrq irq;
+} blocks[] = {
     { GPU_INT_BASE, GPU_IRQ_PROTM_FAULT, MALI_IRQ_GPU },
     { JOB_INT_BASE, JOB_INT_GLOBAL, MALI_IRQ_JOB },
     { MMU_INT_BASE, MMU_INT_FAULT(3), MALI_IRQ_MMU },
@@ -18,7 +21,7 @@ TEST(irq_line_is_the_level_of_rawstat_and_mask)
         uint32_t base = blocks[i].base, bit = blocks[i].bit;
         MaliIrq irq = blocks[i].irq;
 
-        wr(m, base + INT_RAWSTAT, bit);          /* a write forces bits on */
+        wr(m, base + INT_RAWSTAT, bit); /* a write forces bits on */
         CHECK_EQ(rd(m, base + INT_RAWSTAT), bit);
         CHECK_EQ(rd(m, base + INT_STAT), 0);
         CHECK(!m->line[irq]);
@@ -26,8 +29,8 @@ TEST(irq_line_is_the_level_of_rawstat_and_mask)
         CHECK(m->line[irq]);
         CHECK_EQ(rd(m, base + INT_STAT), bit);
         CHECK_EQ(rd(m, base + INT_CLEAR), 0);
-        CHECK(m->line[irq]);                     /* no read clears */
-        wr(m, base + INT_MASK, 0);               /* what panthor's raw handler does */
+        CHECK(m->line[irq]);       /* no read clears */
+        wr(m, base + INT_MASK, 0); /* what panthor's raw handler does */
         CHECK(!m->line[irq]);
         wr(m, base + INT_MASK, bit);
         CHECK(m->line[irq]);

@@ -28,7 +28,10 @@ static Machine *ready(const MaliConfig *cfg, const FwOpts *o)
     return m;
 }
 
-static Machine *ready_default(void) { return ready(NULL, &fw_default); }
+static Machine *ready_default(void)
+{
+    return ready(NULL, &fw_default);
+}
 
 static void check_control(Machine *m)
 {
@@ -57,9 +60,8 @@ TEST(boot_fills_the_control_blocks)
     CHECK(fw_start(m));
     CHECK_EQ(rd(m, MCU_STATUS), MCU_STATUS_ENABLED);
     check_control(m);
-    CHECK_HAS(ev_last(m, "mcu-boot"),
-              "\"ok\":true,\"boot\":1,\"full\":true,\"version\":17104896,"
-              "\"protm_suspend_size\":20480,\"suspend_size\":12288}");
+    CHECK_HAS(ev_last(m, "mcu-boot"), "\"ok\":true,\"boot\":1,\"full\":true,\"version\":17104896,"
+                                      "\"protm_suspend_size\":20480,\"suspend_size\":12288}");
     CHECK_EQ(ev_count(m, "violation"), 0);
 }
 
@@ -87,16 +89,18 @@ TEST(boot_of_an_image_without_manifest)
     CHECK_EQ(ev_count(m, "sections-unknown"), 1);
     CHECK_EQ(ev_count(m, "section"), 3);
     e = ev_get(m, "section", 0);
-    CHECK_HAS(e, "\"name\":\"?\",\"va\":8388608,\"size\":8192,\"flags\":0,\"prot\":false,\"mapped\":true,\"perm\":\"rx\"");
+    CHECK_HAS(e, "\"name\":\"?\",\"va\":8388608,\"size\":8192,\"flags\":0,\"prot\":false,"
+                 "\"mapped\":true,\"perm\":\"rx\"");
     CHECK_HAS(ev_get(m, "section", 1), "\"va\":33554432,\"size\":16384,");
-    CHECK_HAS(ev_get(m, "section", 2), "\"va\":67108864,\"size\":65536,\"flags\":0,\"prot\":false,\"mapped\":true,\"perm\":\"rw\"");
+    CHECK_HAS(ev_get(m, "section", 2), "\"va\":67108864,\"size\":65536,\"flags\":0,\"prot\":false,"
+                                       "\"mapped\":true,\"perm\":\"rw\"");
 }
 
 TEST(boot_raises_the_job_line_whatever_the_mask)
 {
     Machine *m = ready_default();
 
-    wr(m, MCU_CONTROL, MCU_CONTROL_AUTO);       /* tyr: MASK 0, polls RAWSTAT */
+    wr(m, MCU_CONTROL, MCU_CONTROL_AUTO); /* tyr: MASK 0, polls RAWSTAT */
     CHECK(rd(m, JOB_INT_BASE + INT_RAWSTAT) & JOB_INT_GLOBAL);
     CHECK(!m->line[MALI_IRQ_JOB]);
     wr(m, JOB_INT_BASE + INT_MASK, ~0u);
@@ -142,8 +146,8 @@ static void check_fails(Machine *m, const char *reason)
     CHECK_EQ(rd(m, GPU_INT_BASE), GPU_IRQ_MCU_STATUS_CHANGED);
     snprintf(want, sizeof(want), "\"ok\":false,\"reason\":\"%s\"", reason);
     CHECK_HAS(ev_last(m, "mcu-boot"), want);
-    glb_ring(m);                                    /* a dead MCU does not answer */
-    wr(m, MCU_CONTROL, MCU_CONTROL_AUTO);           /* nor boot before it was disabled */
+    glb_ring(m);                          /* a dead MCU does not answer */
+    wr(m, MCU_CONTROL, MCU_CONTROL_AUTO); /* nor boot before it was disabled */
     CHECK_EQ(rd(m, MCU_STATUS), MCU_STATUS_FATAL);
     wr(m, MCU_CONTROL, MCU_CONTROL_DISABLE);
     CHECK_EQ(rd(m, MCU_STATUS), MCU_STATUS_DISABLED);
@@ -165,7 +169,7 @@ TEST(boot_needs_as0)
 
     as_disable(m, 0);
     check_fails(m, "as0-off");
-    wr64(m, AS_REG(0, AS_TRANSCFG), 0x420001c6);    /* no UPDATE */
+    wr64(m, AS_REG(0, AS_TRANSCFG), 0x420001c6); /* no UPDATE */
     check_fails(m, "as0-off");
 }
 
@@ -184,13 +188,25 @@ TEST(boot_needs_the_shared_section)
 
 TEST(boot_refuses_bad_control_blocks)
 {
-    static const struct { uint32_t off, val; } bad[] = {
-        { GLB_CTL_INPUT_VA, 0x05000000 }, { GLB_CTL_OUTPUT_VA, 0x0400fffc }, { GLB_CTL_OUTPUT_VA, 0x04006002 },
-        { GLB_CTL_GROUP_NUM, 9 }, { GLB_CTL_GROUP_NUM, ~0u }, { GLB_CTL_GROUP_STRIDE, 0x9c },
-        { GLB_CTL_GROUP_STRIDE, 0x80000000 }, { GLB_CTL_GROUP_STRIDE, 0xa2 }, { GLB_CTL_GROUP_STRIDE, 4 },
-        { 0x1000 + CSG_CTL_INPUT_VA, 0x03fffffc }, { 0x1000 + CSG_CTL_OUTPUT_VA, ~3u },
-        { 0x1000 + CSG_CTL_STREAM_NUM, 9 }, { 0x1000 + CSG_CTL_STREAM_NUM, 7 }, { 0x1000 + CSG_CTL_STREAM_STRIDE, 0x10 },
-        { 0x1000 + CSG_CTL_STREAM_STRIDE, ~3u }, { 0x1040 + CS_CTL_INPUT_VA, 0x0400ffac },
+    static const struct {
+        uint32_t off, val;
+    } bad[] = {
+        { GLB_CTL_INPUT_VA, 0x05000000 },
+        { GLB_CTL_OUTPUT_VA, 0x0400fffc },
+        { GLB_CTL_OUTPUT_VA, 0x04006002 },
+        { GLB_CTL_GROUP_NUM, 9 },
+        { GLB_CTL_GROUP_NUM, ~0u },
+        { GLB_CTL_GROUP_STRIDE, 0x9c },
+        { GLB_CTL_GROUP_STRIDE, 0x80000000 },
+        { GLB_CTL_GROUP_STRIDE, 0xa2 },
+        { GLB_CTL_GROUP_STRIDE, 4 },
+        { 0x1000 + CSG_CTL_INPUT_VA, 0x03fffffc },
+        { 0x1000 + CSG_CTL_OUTPUT_VA, ~3u },
+        { 0x1000 + CSG_CTL_STREAM_NUM, 9 },
+        { 0x1000 + CSG_CTL_STREAM_NUM, 7 },
+        { 0x1000 + CSG_CTL_STREAM_STRIDE, 0x10 },
+        { 0x1000 + CSG_CTL_STREAM_STRIDE, ~3u },
+        { 0x1040 + CS_CTL_INPUT_VA, 0x0400ffac },
         { 0x1040 + CS_CTL_OUTPUT_VA, 4 },
     };
 
@@ -226,7 +242,7 @@ TEST(stop_and_fast_boot)
     CHECK_EQ(ev_count(m, "mcu-stop"), 1);
     wr(m, MCU_CONTROL, MCU_CONTROL_DISABLE);
     CHECK_EQ(ev_count(m, "mcu-stop"), 1);
-    CHECK(fw_start(m));                        /* shared section as it was left */
+    CHECK(fw_start(m)); /* shared section as it was left */
     CHECK_HAS(ev_last(m, "mcu-boot"), "\"boot\":2,\"full\":false");
     wr(m, MCU_CONTROL, MCU_CONTROL_DISABLE);
     fw_load(m, &fw_default);
@@ -261,7 +277,8 @@ TEST(sections_of_the_manifest)
 
     CHECK(fw_start(m));
     CHECK_EQ(ev_count(m, "section"), 4);
-    CHECK_HAS(ev_get(m, "section", 0), "\"name\":\"shared\",\"va\":67108864,\"size\":65536,\"flags\":3221225499,"
+    CHECK_HAS(ev_get(m, "section", 0),
+              "\"name\":\"shared\",\"va\":67108864,\"size\":65536,\"flags\":3221225499,"
               "\"prot\":false,\"mapped\":true,\"perm\":\"rw\"");
     CHECK_HAS(ev_get(m, "section", 1), "\"name\":\"text\"");
     CHECK_HAS(ev_get(m, "section", 1), "\"perm\":\"rx\"");
@@ -269,7 +286,9 @@ TEST(sections_of_the_manifest)
              pt_lookup(m, m->mcu_root, FW_DATA_VA));
     CHECK_HAS(ev_get(m, "section", 2), want);
     CHECK_HAS(ev_get(m, "section", 3), "\"name\":\"prot_data\"");
-    CHECK_HAS(ev_get(m, "section", 3), "\"prot\":true,\"mapped\":false,\"perm\":\"\",\"extents\":[],\"content\":\"unchecked\"}");
+    CHECK_HAS(
+        ev_get(m, "section", 3),
+        "\"prot\":true,\"mapped\":false,\"perm\":\"\",\"extents\":[],\"content\":\"unchecked\"}");
 }
 
 TEST(section_content_changed)
@@ -277,7 +296,7 @@ TEST(section_content_changed)
     Machine *m = mach_boot();
 
     wr(m, MCU_CONTROL, 0);
-    mcu_w32(m, FW_DATA_VA + 0x100, 0x1234);     /* volatile range */
+    mcu_w32(m, FW_DATA_VA + 0x100, 0x1234); /* volatile range */
     CHECK(fw_start(m));
     CHECK_EQ(ev_count(m, "violation"), 0);
     wr(m, MCU_CONTROL, 0);
@@ -294,7 +313,7 @@ TEST(section_permissions_other_than_the_image_says)
 
     pt_map(m, m->mcu_root, FW_DATA_VA, pt_lookup(m, m->mcu_root, FW_DATA_VA), 4096, 0);
     CHECK(fw_start(m));
-    CHECK_EQ(ev_count(m, "violation"), 0);      /* what all pages allow is still right */
+    CHECK_EQ(ev_count(m, "violation"), 0); /* what all pages allow is still right */
     wr(m, MCU_CONTROL, 0);
     pt_map(m, m->mcu_root, FW_DATA_VA, pt_lookup(m, m->mcu_root, FW_DATA_VA), 4096, PT_RO | PT_NX);
     CHECK(fw_start(m));
@@ -331,17 +350,26 @@ TEST(corrupt_section_fault)
 
 TEST(manifest_is_checked)
 {
-    static const struct { uint32_t off, val; } bad[] = {
-        { 0x08, 2 }, { 0x20, 33 }, { 0x20, ~0u },
-        { 0x28 + 16, 1 }, { 0x28 + 16, 0xfffff000 }, { 0x28 + 20, 0 }, { 0x28 + 20, 0xfffff000 },
-        { 0x28 + 28, 0x10001 }, { 0x28 + 36, ~0u }, { 0x28 + 40, ~0u },
+    static const struct {
+        uint32_t off, val;
+    } bad[] = {
+        { 0x08, 2 },
+        { 0x20, 33 },
+        { 0x20, ~0u },
+        { 0x28 + 16, 1 },
+        { 0x28 + 16, 0xfffff000 },
+        { 0x28 + 20, 0 },
+        { 0x28 + 20, 0xfffff000 },
+        { 0x28 + 28, 0x10001 },
+        { 0x28 + 36, ~0u },
+        { 0x28 + 40, ~0u },
     };
 
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         Machine *m = ready_default();
 
         mcu_w32(m, FW_TEXT_VA + bad[i].off, bad[i].val);
-        CHECK(fw_start(m));                     /* the image still boots, its sections are unknown */
+        CHECK(fw_start(m)); /* the image still boots, its sections are unknown */
         CHECK_HAS(ev_last(m, "violation"), "\"rule\":\"manifest\"");
         CHECK_EQ(ev_count(m, "sections-unknown"), 1);
         mach_free_all();
@@ -355,7 +383,8 @@ TEST(manifest_random_bytes)
         Machine *m = ready_default();
 
         for (unsigned k = t_rand() % 20; k; k--) {
-            mcu_w32(m, FW_TEXT_VA + 0x0c + t_rand() % 0x200 / 4 * 4, (uint32_t)(t_rand() >> (t_rand() % 64)));
+            mcu_w32(m, FW_TEXT_VA + 0x0c + t_rand() % 0x200 / 4 * 4,
+                    (uint32_t)(t_rand() >> (t_rand() % 64)));
         }
         fw_start(m);
         mach_free_all();
@@ -366,7 +395,8 @@ TEST(scan_is_bounded)
 {
     FwOpts o = { .no_manifest = true };
     Machine *m = ready(NULL, &o);
-    uint64_t table = pt_entry(m, m->mcu_root, 0x10000000, 3), l2 = pt_entry(m, m->mcu_root, 0x10000000, 2);
+    uint64_t table = pt_entry(m, m->mcu_root, 0x10000000, 3),
+             l2 = pt_entry(m, m->mcu_root, 0x10000000, 2);
 
     /* One table of pages of alternating permissions, used for 3 GiB. */
     for (unsigned i = 0; i < 512; i++) {
@@ -374,7 +404,8 @@ TEST(scan_is_bounded)
     }
     for (unsigned g = 1; g < 4; g++) {
         for (unsigned i = 0; i < 512; i++) {
-            ram_w64(m, pt_entry(m, m->mcu_root, (uint64_t)g << 30 | (uint64_t)i << 21, 2), ram_r64(m, l2));
+            ram_w64(m, pt_entry(m, m->mcu_root, (uint64_t)g << 30 | (uint64_t)i << 21, 2),
+                    ram_r64(m, l2));
         }
     }
     CHECK(fw_start(m));

@@ -31,16 +31,33 @@ TEST(mmio_stored_registers_do_not_overlap)
 
 TEST(mmio_g610_identity)
 {
-    static const struct { uint32_t off, val; } regs[] = {
-        { GPU_ID, 0xa8670005 }, { GPU_CSF_ID, 0x040a0412 }, { GPU_REVID, 0 }, { GPU_CORE_FEATURES, 0 },
-        { GPU_L2_FEATURES, 0x07120306 }, { GPU_TILER_FEATURES, 0x809 }, { GPU_MEM_FEATURES, 0x301 },
-        { GPU_MMU_FEATURES, 0x2830 }, { GPU_THREAD_FEATURES, 0x04010000 },
-        { GPU_THREAD_MAX_THREADS, 0x800 }, { GPU_THREAD_MAX_WORKGROUP_SIZE, 0x400 },
-        { GPU_THREAD_MAX_BARRIER_SIZE, 0x400 }, { GPU_COHERENCY_FEATURES, 0 },
-        { GPU_TEXTURE_FEATURES, 0xc1ffff9e }, { GPU_TEXTURE_FEATURES + 4, 0 }, { GPU_AS_PRESENT, 0xff },
-        { GPU_FEATURES, 0 }, { GPU_FEATURES + 4, 0 }, { GPU_PRESENT, 0x50005 }, { GPU_PRESENT + 4, 0 },
-        { GPU_PRESENT + GPU_DOMAIN_TILER, 1 }, { GPU_PRESENT + GPU_DOMAIN_L2, 1 },
-        { MCU_STATUS, 0 }, { GPU_STATUS, 0 },
+    static const struct {
+        uint32_t off, val;
+    } regs[] = {
+        { GPU_ID, 0xa8670005 },
+        { GPU_CSF_ID, 0x040a0412 },
+        { GPU_REVID, 0 },
+        { GPU_CORE_FEATURES, 0 },
+        { GPU_L2_FEATURES, 0x07120306 },
+        { GPU_TILER_FEATURES, 0x809 },
+        { GPU_MEM_FEATURES, 0x301 },
+        { GPU_MMU_FEATURES, 0x2830 },
+        { GPU_THREAD_FEATURES, 0x04010000 },
+        { GPU_THREAD_MAX_THREADS, 0x800 },
+        { GPU_THREAD_MAX_WORKGROUP_SIZE, 0x400 },
+        { GPU_THREAD_MAX_BARRIER_SIZE, 0x400 },
+        { GPU_COHERENCY_FEATURES, 0 },
+        { GPU_TEXTURE_FEATURES, 0xc1ffff9e },
+        { GPU_TEXTURE_FEATURES + 4, 0 },
+        { GPU_AS_PRESENT, 0xff },
+        { GPU_FEATURES, 0 },
+        { GPU_FEATURES + 4, 0 },
+        { GPU_PRESENT, 0x50005 },
+        { GPU_PRESENT + 4, 0 },
+        { GPU_PRESENT + GPU_DOMAIN_TILER, 1 },
+        { GPU_PRESENT + GPU_DOMAIN_L2, 1 },
+        { MCU_STATUS, 0 },
+        { GPU_STATUS, 0 },
     };
     Machine *m = mach_new(NULL);
 
@@ -94,7 +111,7 @@ TEST(mmio_unknown_offsets_read_zero)
 {
     Machine *m = mach_new(NULL);
 
-    CHECK_EQ(rd(m, 0x40000), 0);          /* IPA_CONTROL */
+    CHECK_EQ(rd(m, 0x40000), 0); /* IPA_CONTROL */
     CHECK_EQ(rd(m, 0xffc), 0);
     CHECK_EQ(rd(m, 2), 0);
     CHECK_EQ(rd(m, 0xfffffffc), 0);
@@ -158,7 +175,7 @@ TEST(mmio_fault_plan_rows)
         CHECK_EQ(arg, i + 1);
     }
     CHECK(!mali_fault_set(m->gpu, "nonsense", 1));
-    mali_reset(m->gpu);                    /* the plan outlives a reset */
+    mali_reset(m->gpu); /* the plan outlives a reset */
     CHECK(mali_fault_get(m->gpu, "ping-never", &arg));
     CHECK_EQ(arg, MALI_FAULT_PING_NEVER + 1);
 }

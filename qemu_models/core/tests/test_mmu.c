@@ -5,7 +5,10 @@
 
 #define VA 0x7654321000ull
 
-typedef struct Vm { Machine *m; uint64_t root, pa; } Vm;
+typedef struct Vm {
+    Machine *m;
+    uint64_t root, pa;
+} Vm;
 
 /* AS 1 with one page at VA. */
 static Vm vm_new(void)
@@ -45,7 +48,10 @@ static void check_fault(Vm *v, uint64_t va, MaliAccess acc, uint32_t want)
     CHECK_EQ(fault, want);
 }
 
-static void update(Vm *v) { as_cmd(v->m, 1, AS_COMMAND_UPDATE); }
+static void update(Vm *v)
+{
+    as_cmd(v->m, 1, AS_COMMAND_UPDATE);
+}
 
 TEST(mmu_page)
 {
@@ -95,11 +101,12 @@ TEST(mmu_descriptors_that_do_not_exist)
 {
     Vm v = vm_new();
 
-    ram_w64(v.m, pt_entry(v.m, v.root, 0x8000000000, 0), RAM_BASE | 0xf44 | 1);   /* block at level 0 */
+    ram_w64(v.m, pt_entry(v.m, v.root, 0x8000000000, 0),
+            RAM_BASE | 0xf44 | 1); /* block at level 0 */
     check_fault(&v, 0x8000000000, MALI_ACC_READ, 0xc0);
-    ram_w64(v.m, pt_entry(v.m, v.root, VA + 0x1000, 3), v.pa | 0xf44 | 1);        /* block at level 3 */
+    ram_w64(v.m, pt_entry(v.m, v.root, VA + 0x1000, 3), v.pa | 0xf44 | 1); /* block at level 3 */
     check_fault(&v, VA + 0x1000, MALI_ACC_READ, 0xc3);
-    ram_w64(v.m, pt_entry(v.m, v.root, VA + 0x1000, 3), v.pa | 0xf44 | 2);        /* not valid */
+    ram_w64(v.m, pt_entry(v.m, v.root, VA + 0x1000, 3), v.pa | 0xf44 | 2); /* not valid */
     check_fault(&v, VA + 0x1000, MALI_ACC_READ, 0xc3);
 }
 
@@ -109,7 +116,7 @@ TEST(mmu_permissions)
 
     pt_map(v.m, v.root, VA + 0x1000, v.pa, 4096, PT_RO);
     pt_map(v.m, v.root, VA + 0x2000, v.pa, 4096, PT_NX);
-    for (unsigned i = 0; i < 2; i++) {   /* the second time from the TLB */
+    for (unsigned i = 0; i < 2; i++) { /* the second time from the TLB */
         check_ok(&v, VA + 0x1000, MALI_ACC_READ, v.pa);
         check_ok(&v, VA + 0x1000, MALI_ACC_EXEC, v.pa);
         check_fault(&v, VA + 0x1000, MALI_ACC_WRITE, 0xcb);
@@ -131,7 +138,7 @@ TEST(mmu_access_flag)
     ram_w64(v.m, pt_entry(v.m, v.root, 0x80000000, 2), RAM_BASE | 0xb44 | 1);
     check_fault(&v, 0x80000000, MALI_ACC_READ, 0xda);
     wr64(v.m, AS_REG(1, AS_TRANSCFG), 0x420001c6 | AS_TRANSCFG_DISABLE_AF_FAULT);
-    check_fault(&v, 0x80000000, MALI_ACC_READ, 0xda);   /* not before UPDATE */
+    check_fault(&v, 0x80000000, MALI_ACC_READ, 0xda); /* not before UPDATE */
     update(&v);
     check_ok(&v, 0x80000000, MALI_ACC_READ, RAM_BASE);
 }
@@ -140,7 +147,7 @@ TEST(mmu_memory_attribute_fault)
 {
     Vm v = vm_new();
 
-    wr64(v.m, AS_REG(1, AS_MEMATTR), 0x4c4c4c4c8c4ccf4cull);   /* AttrIndx 1: FAULT */
+    wr64(v.m, AS_REG(1, AS_MEMATTR), 0x4c4c4c4c8c4ccf4cull); /* AttrIndx 1: FAULT */
     update(&v);
     check_fault(&v, VA, MALI_ACC_READ, 0xeb);
 }
@@ -151,7 +158,7 @@ TEST(mmu_address_sizes)
 
     check_fault(&v, 1ull << 48, MALI_ACC_READ, 0xe0);
     check_fault(&v, ~0ull, MALI_ACC_READ, 0xe0);
-    wr64(v.m, AS_REG(1, AS_TRANSCFG), (0x420001c6 & ~0x7c0u) | (55 - 32) << 6);   /* 32-bit VAs */
+    wr64(v.m, AS_REG(1, AS_TRANSCFG), (0x420001c6 & ~0x7c0u) | (55 - 32) << 6); /* 32-bit VAs */
     update(&v);
     check_fault(&v, VA, MALI_ACC_READ, 0xe0);
     as_enable(v.m, 1, v.root);
@@ -185,7 +192,8 @@ TEST(mmu_modes)
     wr64(v.m, AS_REG(1, AS_TRANSCFG), 0x420001c6);
     update(&v);
     CHECK_HAS(ev_last(v.m, "violation"), "\"rule\":\"as-transtab\"");
-    CHECK_EQ(mali_translate(v.m->gpu, 99, VA, MALI_ACC_READ, &v.pa, NULL, &(uint32_t){ 0 }), MALI_XL_FAULT);
+    CHECK_EQ(mali_translate(v.m->gpu, 99, VA, MALI_ACC_READ, &v.pa, NULL, &(uint32_t){ 0 }),
+             MALI_XL_FAULT);
 }
 
 TEST(mmu_table_behind_a_bus_error)
@@ -194,7 +202,7 @@ TEST(mmu_table_behind_a_bus_error)
     uint32_t fault;
     uint64_t pa;
 
-    ram_w64(v.m, pt_entry(v.m, v.root, 0x8000000000, 0), 0x1000 | 3);   /* no RAM there */
+    ram_w64(v.m, pt_entry(v.m, v.root, 0x8000000000, 0), 0x1000 | 3); /* no RAM there */
     CHECK_EQ(xl(&v, 0x8000000000, MALI_ACC_READ, &pa, &fault), MALI_XL_BUS);
     CHECK_EQ(fault, EXC_GPU_BUS_FAULT);
 }
@@ -219,7 +227,9 @@ TEST(as_registers_read_back_and_latch_at_update)
 
 TEST(as_commands_are_logged_and_flagged)
 {
-    static const char *const names[] = { "NOP", "UPDATE", "LOCK", "UNLOCK", "FLUSH_PT", "FLUSH_MEM" };
+    static const char *const names[] = {
+        "NOP", "UPDATE", "LOCK", "UNLOCK", "FLUSH_PT", "FLUSH_MEM"
+    };
     Vm v = vm_new();
     char want[64];
 
@@ -253,9 +263,9 @@ TEST(lock_stalls_its_range_only)
     CHECK_HAS(ev_last(v.m, "as-cmd"), "\"base\":508218703872,\"size\":32768}");
     CHECK(locked(&v, VA));
     CHECK(!locked(&v, VA + 0x8000));
-    as_lock(v.m, 1, VA & ~0xffffull, 16);              /* widened without UNLOCK */
+    as_lock(v.m, 1, VA & ~0xffffull, 16); /* widened without UNLOCK */
     CHECK(locked(&v, VA + 0x8000) && locked(&v, VA));
-    as_lock(v.m, 1, 0, 15);                            /* moved */
+    as_lock(v.m, 1, 0, 15); /* moved */
     CHECK(!locked(&v, VA));
     as_cmd(v.m, 1, AS_COMMAND_UNLOCK);
     CHECK(!locked(&v, 0));
@@ -264,7 +274,10 @@ TEST(lock_stalls_its_range_only)
 TEST(lock_is_released_by_four_commands)
 {
     static const uint32_t cmds[] = {
-        AS_COMMAND_UPDATE, AS_COMMAND_UNLOCK, AS_COMMAND_FLUSH_PT, AS_COMMAND_FLUSH_MEM,
+        AS_COMMAND_UPDATE,
+        AS_COMMAND_UNLOCK,
+        AS_COMMAND_FLUSH_PT,
+        AS_COMMAND_FLUSH_MEM,
     };
     Vm v = vm_new();
 
@@ -280,7 +293,7 @@ TEST(lock_sizes)
 {
     Vm v = vm_new();
 
-    as_lock(v.m, 1, VA, 12);                           /* below 32 KiB */
+    as_lock(v.m, 1, VA, 12); /* below 32 KiB */
     CHECK_HAS(ev_last(v.m, "violation"), "\"rule\":\"as-lock-size\"");
     CHECK(locked(&v, VA));
     as_lock(v.m, 1, VA, 48);
@@ -298,14 +311,18 @@ TEST(mcu_ignores_locks_of_as0)
     uint64_t pa;
 
     as_lock(m, 0, FW_SHARED_VA, 26);
-    CHECK_EQ(mali_translate(m->gpu, 0, FW_SHARED_VA, MALI_ACC_READ, &pa, NULL, &fault), MALI_XL_LOCKED);
+    CHECK_EQ(mali_translate(m->gpu, 0, FW_SHARED_VA, MALI_ACC_READ, &pa, NULL, &fault),
+             MALI_XL_LOCKED);
     glb_toggle(m, GLB_PING);
     glb_ring(m);
     CHECK_EQ(ev_count(m, "ping"), 1);
 }
 
 /* ---- TLB ---- */
-static void replace(Vm *v) { pt_map(v->m, v->root, VA, v->pa + 0x1000, 4096, 0); }
+static void replace(Vm *v)
+{
+    pt_map(v->m, v->root, VA, v->pa + 0x1000, 4096, 0);
+}
 
 TEST(tlb_stays_stale_without_a_command)
 {
@@ -347,7 +364,7 @@ TEST(tlb_lock_drops_its_range_only)
     as_lock(v.m, 1, VA & ~0x7fffull, 15);
     as_cmd(v.m, 1, AS_COMMAND_UNLOCK);
     check_ok(&v, VA, MALI_ACC_READ, v.pa + 0x1000);
-    check_ok(&v, VA + 0x100000, MALI_ACC_READ, v.pa);   /* outside: still the old one */
+    check_ok(&v, VA + 0x100000, MALI_ACC_READ, v.pa); /* outside: still the old one */
 }
 
 TEST(tlb_use_of_a_stale_entry_is_a_violation)
@@ -407,14 +424,17 @@ TEST(va_access_splits_at_pages)
     uint32_t fault;
 
     pt_map(v.m, v.root, VA + 0x1000, second, 4096, 0);
-    CHECK_EQ(mali_va_write(v.m->gpu, 1, MALI_MASTER_NORMAL, VA + 0xff0, in, 64, &fault, &at), MALI_XL_OK);
+    CHECK_EQ(mali_va_write(v.m->gpu, 1, MALI_MASTER_NORMAL, VA + 0xff0, in, 64, &fault, &at),
+             MALI_XL_OK);
     CHECK(!memcmp(ram_ptr(v.m, v.pa + 0xff0, 16), in, 16));
     CHECK(!memcmp(ram_ptr(v.m, second, 48), in + 16, 48));
-    CHECK_EQ(mali_va_read(v.m->gpu, 1, MALI_MASTER_NORMAL, VA + 0xff0, out, 64, &fault, &at), MALI_XL_OK);
+    CHECK_EQ(mali_va_read(v.m->gpu, 1, MALI_MASTER_NORMAL, VA + 0xff0, out, 64, &fault, &at),
+             MALI_XL_OK);
     CHECK(!memcmp(in, out, 64));
     pt_unmap(v.m, v.root, VA + 0x1000, 4096);
     update(&v);
-    CHECK_EQ(mali_va_read(v.m->gpu, 1, MALI_MASTER_NORMAL, VA + 0xff0, out, 64, &fault, &at), MALI_XL_FAULT);
+    CHECK_EQ(mali_va_read(v.m->gpu, 1, MALI_MASTER_NORMAL, VA + 0xff0, out, 64, &fault, &at),
+             MALI_XL_FAULT);
     CHECK_EQ(at, VA + 0x1000);
     CHECK_EQ(fault, 0xc3);
 }
@@ -427,10 +447,12 @@ TEST(va_access_behind_the_firewall)
 
     v.m->prot_base = v.pa;
     v.m->prot_end = v.pa + 4096;
-    CHECK_EQ(mali_va_write(v.m->gpu, 1, MALI_MASTER_NORMAL, VA, &word, 4, &fault, &at), MALI_XL_BUS);
+    CHECK_EQ(mali_va_write(v.m->gpu, 1, MALI_MASTER_NORMAL, VA, &word, 4, &fault, &at),
+             MALI_XL_BUS);
     CHECK_EQ(fault, EXC_GPU_BUS_FAULT);
     CHECK_EQ(at, VA);
-    CHECK_EQ(mali_va_write(v.m->gpu, 1, MALI_MASTER_PROTECTED, VA, &word, 4, &fault, &at), MALI_XL_OK);
+    CHECK_EQ(mali_va_write(v.m->gpu, 1, MALI_MASTER_PROTECTED, VA, &word, 4, &fault, &at),
+             MALI_XL_OK);
 }
 
 TEST(mmu_fault_keeps_the_first_record)
@@ -442,7 +464,8 @@ TEST(mmu_fault_keeps_the_first_record)
     CHECK(v.m->line[MALI_IRQ_MMU]);
     CHECK_EQ(rd(v.m, AS_REG(1, AS_FAULTSTATUS)), 0x008a03c2);
     CHECK_EQ(rd64(v.m, AS_REG(1, AS_FAULTADDRESS)), VA);
-    CHECK_HAS(ev_last(v.m, "mmu-fault"), "\"as\":1,\"va\":508218707968,\"code\":194,\"access\":\"write\",\"source\":138}");
+    CHECK_HAS(ev_last(v.m, "mmu-fault"),
+              "\"as\":1,\"va\":508218707968,\"code\":194,\"access\":\"write\",\"source\":138}");
     mali_mmu_fault(v.m->gpu, 1, 0x1000, MALI_ACC_READ, 0xc3, 0x88);
     CHECK_EQ(rd64(v.m, AS_REG(1, AS_FAULTADDRESS)), VA);
     wr(v.m, MMU_INT_BASE + INT_CLEAR, 2);
@@ -450,7 +473,7 @@ TEST(mmu_fault_keeps_the_first_record)
     mali_mmu_fault(v.m->gpu, 1, 0x1000, MALI_ACC_READ, 0xc3, 0x88);
     CHECK_EQ(rd(v.m, AS_REG(1, AS_FAULTSTATUS)), 0x008802c3);
     CHECK_EQ(rd64(v.m, AS_REG(1, AS_FAULTADDRESS)), 0x1000);
-    mali_mmu_fault(v.m->gpu, 200, 0, MALI_ACC_READ, 0xc3, 0);   /* CSG_CONFIG is a guest's word */
+    mali_mmu_fault(v.m->gpu, 200, 0, MALI_ACC_READ, 0xc3, 0); /* CSG_CONFIG is a guest's word */
 }
 
 TEST(extents_merge_neighbours)
@@ -462,12 +485,13 @@ TEST(extents_merge_neighbours)
 
     pt_map(v.m, v.root, 0x5000, pa, 2 * 4096, 0);
     pt_map(v.m, v.root, 0x7000, pa + 4 * 4096, 4096, 0);
-    pt_map(v.m, v.root, 0x9000, pa + 3 * 4096, 4096, 0);   /* hole at 0x8000 */
+    pt_map(v.m, v.root, 0x9000, pa + 3 * 4096, 4096, 0); /* hole at 0x8000 */
     mali_ev_begin(&e, v.m->gpu, "test");
     mali_ev_extents(&e, "pa", 1, 0x5000, 0x5000);
     mali_ev_end(&e);
-    snprintf(want, sizeof(want), "\"pa\":[[%" PRIu64 ",8192],[%" PRIu64 ",4096],[%" PRIu64 ",4096]]}",
-             pa, pa + 4 * 4096, pa + 3 * 4096);
+    snprintf(want, sizeof(want),
+             "\"pa\":[[%" PRIu64 ",8192],[%" PRIu64 ",4096],[%" PRIu64 ",4096]]}", pa,
+             pa + 4 * 4096, pa + 3 * 4096);
     CHECK_HAS(ev_last(v.m, "test"), want);
 }
 
@@ -504,13 +528,14 @@ TEST(mmu_random_tables)
         uint32_t fault;
         uint64_t pa;
 
-        if (t_rand() & 3) {   /* mostly something that leads on */
+        if (t_rand() & 3) { /* mostly something that leads on */
             d = (RAM_BASE + t_rand() % RAM_SIZE) & ~0xfffull;
             d |= 3 | 1 << 10;
         }
         ram_w64(v.m, at, d);
         as_cmd(v.m, 1, AS_COMMAND_FLUSH_PT);
-        hits += xl(&v, t_rand() & 0xffffffffffff, (MaliAccess)(t_rand() & 3), &pa, &fault) == MALI_XL_OK;
+        hits += xl(&v, t_rand() & 0xffffffffffff, (MaliAccess)(t_rand() & 3), &pa, &fault) ==
+                MALI_XL_OK;
         CHECK(fault <= 0xeb);
     }
     (void)hits;

@@ -4,7 +4,7 @@
 #include "t.h"
 
 #define POWER_BITS (GPU_IRQ_POWER_CHANGED | GPU_IRQ_POWER_CHANGED_ALL)
-#define L2(reg) ((reg) + GPU_DOMAIN_L2)
+#define L2(reg)    ((reg) + GPU_DOMAIN_L2)
 
 TEST(power_l2_on_and_off)
 {
@@ -18,7 +18,7 @@ TEST(power_l2_on_and_off)
     CHECK_EQ(rd(m, GPU_INT_BASE), POWER_BITS);
     CHECK_HAS(ev_last(m, "power"), "\"domain\":\"l2\",\"ready\":1");
     wr(m, GPU_INT_BASE + INT_CLEAR, ~0u);
-    l2_on(m);                                   /* nothing changes */
+    l2_on(m); /* nothing changes */
     CHECK_EQ(rd(m, GPU_INT_BASE), 0);
     CHECK_EQ(ev_count(m, "power"), 1);
     wr64(m, L2(GPU_PWROFF), 1);
@@ -33,7 +33,7 @@ TEST(power_ready_is_a_subset_of_present)
 {
     Machine *m = mach_new(NULL);
 
-    wr64(m, L2(GPU_PWRON), ~0ull);              /* panthor_gpu.c:253-318 checks (mask & val) == val */
+    wr64(m, L2(GPU_PWRON), ~0ull); /* panthor_gpu.c:253-318 checks (mask & val) == val */
     wr64(m, GPU_PWRON, ~0ull);
     wr64(m, GPU_PWRON + GPU_DOMAIN_TILER, ~0ull);
     CHECK_EQ(rd64(m, L2(GPU_READY)), 1);
@@ -41,11 +41,11 @@ TEST(power_ready_is_a_subset_of_present)
     CHECK_EQ(rd64(m, GPU_READY + GPU_DOMAIN_TILER), 1);
     wr(m, GPU_PWROFF, 0x50000);
     CHECK_EQ(rd64(m, GPU_READY), 0x5);
-    wr(m, GPU_PWROFF + 4, ~0u);                 /* HI acts on its own bits only */
+    wr(m, GPU_PWROFF + 4, ~0u); /* HI acts on its own bits only */
     CHECK_EQ(rd64(m, GPU_READY), 0x5);
-    wr(m, GPU_PWRON + 8, ~0u);                  /* SHADER_PWRFEATURES */
+    wr(m, GPU_PWRON + 8, ~0u); /* SHADER_PWRFEATURES */
     CHECK_EQ(rd64(m, GPU_READY), 0x5);
-    wr(m, GPU_PWRON + 0x30, ~0u);               /* no such domain */
+    wr(m, GPU_PWRON + 0x30, ~0u); /* no such domain */
 }
 
 TEST(power_l2_off_under_a_running_mcu_is_a_violation)
@@ -85,7 +85,7 @@ TEST(flush_never_fault)
     CHECK(mali_fault_set(m->gpu, "flush-never", 1));
     wr(m, GPU_CMD, GPU_CMD_FLUSH_CACHES | 0x23300);
     CHECK_EQ(rd(m, GPU_INT_BASE), 0);
-    wr(m, GPU_CMD, GPU_CMD_FLUSH_CACHES | 0x23300);   /* only one was to be lost */
+    wr(m, GPU_CMD, GPU_CMD_FLUSH_CACHES | 0x23300); /* only one was to be lost */
     CHECK_EQ(rd(m, GPU_INT_BASE), GPU_IRQ_CLEAN_CACHES_COMPLETED);
 }
 
@@ -102,7 +102,7 @@ static void check_full_reset(uint32_t kind, const char *name)
     wr(m, GPU_INT_BASE + INT_CLEAR, ~0u);
     wr(m, GPU_CMD, GPU_CMD_RESET | kind << 8);
     CHECK_EQ(rd(m, GPU_INT_BASE), GPU_IRQ_RESET_COMPLETED);
-    CHECK(m->line[MALI_IRQ_GPU]);               /* the masks survive: panthor_gpu.c:388-394 */
+    CHECK(m->line[MALI_IRQ_GPU]); /* the masks survive: panthor_gpu.c:388-394 */
     CHECK_EQ(rd(m, GPU_INT_BASE + INT_MASK), 0x00020103);
     CHECK_EQ(rd(m, MMU_INT_BASE + INT_MASK), 0xffff);
     CHECK_EQ(rd(m, JOB_INT_BASE + INT_MASK), ~0u);
@@ -116,13 +116,19 @@ static void check_full_reset(uint32_t kind, const char *name)
     CHECK_EQ(rd64(m, AS_REG(0, AS_TRANSTAB)), 0);
     CHECK_EQ(m->gpu->s.as[1].lock_size, 0);
     CHECK_EQ(m->gpu->s.as[0].act_transcfg, 0);
-    CHECK_EQ(rd(m, LATEST_FLUSH_ID), id);       /* keeps running */
+    CHECK_EQ(rd(m, LATEST_FLUSH_ID), id); /* keeps running */
     CHECK_EQ(m->timer, MALI_NEVER);
     CHECK_HAS(ev_last(m, "reset"), name);
 }
 
-TEST(reset_soft) { check_full_reset(GPU_RESET_SOFT, "\"kind\":\"soft\""); }
-TEST(reset_hard) { check_full_reset(GPU_RESET_HARD, "\"kind\":\"hard\""); }
+TEST(reset_soft)
+{
+    check_full_reset(GPU_RESET_SOFT, "\"kind\":\"soft\"");
+}
+TEST(reset_hard)
+{
+    check_full_reset(GPU_RESET_HARD, "\"kind\":\"hard\"");
+}
 
 TEST(reset_fast_leaves_protected_mode_and_boots_again)
 {
@@ -145,7 +151,7 @@ TEST(reset_of_a_cold_gpu_completes)
     Machine *m = mach_new(NULL);
 
     wr(m, GPU_CMD, 0x101);
-    CHECK_EQ(rd(m, GPU_INT_BASE), GPU_IRQ_RESET_COMPLETED);   /* tyr polls it with MASK 0 */
+    CHECK_EQ(rd(m, GPU_INT_BASE), GPU_IRQ_RESET_COMPLETED); /* tyr polls it with MASK 0 */
     wr(m, GPU_CMD, 0x301);
     CHECK_HAS(ev_last(m, "violation"), "RESET of unknown kind 3");
 }
@@ -164,7 +170,7 @@ TEST(power_on_reset)
     CHECK_EQ(rd64(m, L2(GPU_READY)), 0);
     CHECK_EQ(rd(m, LATEST_FLUSH_ID), 1);
     CHECK_EQ(m->timer, MALI_NEVER);
-    CHECK(m->gpu->s.seq > seq);                 /* the log goes on */
+    CHECK(m->gpu->s.seq > seq); /* the log goes on */
 }
 
 TEST(gpu_command_unknown)
@@ -174,7 +180,7 @@ TEST(gpu_command_unknown)
     wr(m, GPU_CMD, 2);
     CHECK_HAS(ev_last(m, "violation"), "\"rule\":\"gpu-command\"");
     wr(m, GPU_CMD, 0xff);
-    wr(m, GPU_CMD, GPU_CMD_FLUSH_PA_RANGE);     /* arch 12 and later */
+    wr(m, GPU_CMD, GPU_CMD_FLUSH_PA_RANGE); /* arch 12 and later */
     CHECK_EQ(ev_count(m, "violation"), 3);
     m = mach_new("g720");
     wr(m, GPU_CMD, GPU_CMD_FLUSH_PA_RANGE);
@@ -206,7 +212,7 @@ TEST(cycle_counter_counts_while_enabled)
     CHECK_EQ(rd64(m, GPU_CYCLE_COUNT), 0);
     wr(m, GPU_CMD, GPU_CMD_TIME | 1 << 8);
     m->now += 5000000000;
-    CHECK_EQ(rd64(m, GPU_CYCLE_COUNT), 4000000000);   /* 800 MHz */
+    CHECK_EQ(rd64(m, GPU_CYCLE_COUNT), 4000000000); /* 800 MHz */
     wr(m, GPU_CMD, GPU_CMD_TIME);
     m->now += 5000;
     CHECK_EQ(rd64(m, GPU_CYCLE_COUNT), 4000000000);

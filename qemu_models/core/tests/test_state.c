@@ -39,27 +39,15 @@ static void random_step(Machine *m)
         glb_toggle(m, GLB_PING);
         glb_ring(m);
         break;
-    case 1:
-        wr(m, GPU_CMD, GPU_CMD_FLUSH_CACHES | 0x23300);
-        break;
+    case 1: wr(m, GPU_CMD, GPU_CMD_FLUSH_CACHES | 0x23300); break;
     case 2:
         as_lock(m, (unsigned)(t_rand() % 8), FW_SHARED_VA, 15 + (unsigned)(t_rand() % 12));
         break;
-    case 3:
-        as_cmd(m, (unsigned)(t_rand() % 8), (uint32_t)(t_rand() % 6));
-        break;
-    case 4:
-        wr(m, JOB_INT_BASE + INT_CLEAR, ~0u);
-        break;
-    case 5:
-        mali_glb_event(m->gpu, GLB_IDLE);
-        break;
-    case 6:
-        wr(m, GPU_INT_BASE + INT_MASK, (uint32_t)t_rand());
-        break;
-    default:
-        m->now += t_rand() % 1000000;
-        break;
+    case 3: as_cmd(m, (unsigned)(t_rand() % 8), (uint32_t)(t_rand() % 6)); break;
+    case 4: wr(m, JOB_INT_BASE + INT_CLEAR, ~0u); break;
+    case 5: mali_glb_event(m->gpu, GLB_IDLE); break;
+    case 6: wr(m, GPU_INT_BASE + INT_MASK, (uint32_t)t_rand()); break;
+    default: m->now += t_rand() % 1000000; break;
     }
 }
 
@@ -188,9 +176,21 @@ TEST(migration_of_random_states)
 
 /* ---- hostile guests: nothing but "it ends and no sanitizer speaks" is expected ---- */
 static const uint32_t interesting[] = {
-    GPU_CMD, MCU_CONTROL, DOORBELL(0), DOORBELL(1), GPU_PWRON + GPU_DOMAIN_L2, GPU_PWROFF + GPU_DOMAIN_L2,
-    AS_REG(0, AS_TRANSTAB), AS_REG(0, AS_TRANSCFG), AS_REG(0, AS_COMMAND), AS_REG(0, AS_LOCKADDR),
-    AS_REG(1, AS_TRANSTAB), AS_REG(1, AS_TRANSCFG), AS_REG(1, AS_COMMAND), JOB_INT_BASE, MMU_INT_BASE,
+    GPU_CMD,
+    MCU_CONTROL,
+    DOORBELL(0),
+    DOORBELL(1),
+    GPU_PWRON + GPU_DOMAIN_L2,
+    GPU_PWROFF + GPU_DOMAIN_L2,
+    AS_REG(0, AS_TRANSTAB),
+    AS_REG(0, AS_TRANSCFG),
+    AS_REG(0, AS_COMMAND),
+    AS_REG(0, AS_LOCKADDR),
+    AS_REG(1, AS_TRANSTAB),
+    AS_REG(1, AS_TRANSCFG),
+    AS_REG(1, AS_COMMAND),
+    JOB_INT_BASE,
+    MMU_INT_BASE,
 };
 #define NINT (sizeof(interesting) / sizeof(interesting[0]))
 
@@ -200,7 +200,8 @@ TEST(hostile_registers)
 
     t_seed(5);
     for (unsigned i = 0; i < 100000; i++) {
-        uint32_t off = t_rand() & 1 ? interesting[t_rand() % NINT] : (uint32_t)(t_rand() % (MALI_MMIO_SIZE + 64));
+        uint32_t off = t_rand() & 1 ? interesting[t_rand() % NINT]
+                                    : (uint32_t)(t_rand() % (MALI_MMIO_SIZE + 64));
         uint32_t val = (uint32_t)(t_rand() >> (t_rand() % 64));
 
         wr(m, off, val);
@@ -245,7 +246,7 @@ TEST(hostile_page_tables)
     t_seed(8);
     for (unsigned i = 0; i < 200; i++) {
         Machine *m = mach_boot();
-        uint64_t req = pt_lookup(m, m->mcu_root, FW_GLB_IN_VA);   /* later the helpers find nothing */
+        uint64_t req = pt_lookup(m, m->mcu_root, FW_GLB_IN_VA); /* later the helpers find nothing */
 
         for (unsigned k = 0; k < 8; k++) {
             garble(m, m->mcu_root, 16 * 4096);

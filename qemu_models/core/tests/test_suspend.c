@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Suspend buffers: state survives slots, resets, power cycles and snapshots; hostile contents do not hurt. */
+/* Suspend buffers: state survives slots, resets, power cycles and snapshots; hostile contents do
+ * not hurt. */
 #include "env.h"
 
 #include <stdlib.h>
@@ -13,11 +14,21 @@ static void long_job(unsigned q)
 {
     unsigned at = 0x200 * q;
     const uint64_t inner[] = {
-        ADD_IMM32(20, 20, 1), ADD_IMM64(22, 22, 3), ADD_IMM32(21, 21, -1), BRANCH(CS_COND_GT, 21, -4),
+        ADD_IMM32(20, 20, 1),
+        ADD_IMM64(22, 22, 3),
+        ADD_IMM32(21, 21, -1),
+        BRANCH(CS_COND_GT, 21, -4),
     };
     const uint64_t outer[] = {
-        MOVE32(20, 0), MOVE48(22, 0), MOVE32(21, LOOPS), MOVE48(24, e.code_va + at + 0x100), MOVE32(26, 32),
-        CALL(24, 26), MOVE48(28, e.data_va + 0x100 * q), STORE(20, 0xd, 28, 0x40), WAIT(0xff),
+        MOVE32(20, 0),
+        MOVE48(22, 0),
+        MOVE32(21, LOOPS),
+        MOVE48(24, e.code_va + at + 0x100),
+        MOVE32(26, 32),
+        CALL(24, 26),
+        MOVE48(28, e.data_va + 0x100 * q),
+        STORE(20, 0xd, 28, 0x40),
+        WAIT(0xff),
     };
 
     memcpy(ram_ptr(e.m, e.code_pa + at, sizeof(outer)), outer, sizeof(outer));
@@ -112,7 +123,7 @@ static void fix_crc(void)
 /* ---- more groups than slots: what panthor's tick does (sched.c:2270-2430) ---- */
 
 #define GROUPS 10u
-#define SLOTS 7u          /* one address space is the MCU's */
+#define SLOTS  7u /* one address space is the MCU's */
 
 static Env group[GROUPS];
 
@@ -190,7 +201,7 @@ TEST(events_tell_what_is_in_the_buffer)
     snprintf(want, sizeof(want), "\"bytes\":%u,\"crc32\":%u", 32 + 3 * 624, blob_crc());
     CHECK_HAS(ev_last(e.m, "csg-suspend"), want);
     for (unsigned i = 32 + 3 * 624; i < e.g.suspend_size; i++) {
-        CHECK_EQ(*(uint8_t *)ram_ptr(e.m, blob_pa(i), 1), 0);    /* all of the buffer is written */
+        CHECK_EQ(*(uint8_t *)ram_ptr(e.m, blob_pa(i), 1), 0); /* all of the buffer is written */
     }
     snprintf(want, sizeof(want), "\"crc32\":%u", blob_crc());
     resume(1, 1);
@@ -251,8 +262,11 @@ TEST(snapshot_in_the_middle)
 TEST(suspend_while_waiting)
 {
     env_new(&e, 1);
-    env_run(&e, (const uint64_t[]){ MOVE48(0, e.data_va), MOVE48(2, 7),
-                                    SYNC_WAIT(CS_OP_SYNC_WAIT64, 0, 2, CS_COND_GT, 0), STORE(2, 1, 0, 0x40) }, 4);
+    env_run(&e,
+            (const uint64_t[]){ MOVE48(0, e.data_va), MOVE48(2, 7),
+                                SYNC_WAIT(CS_OP_SYNC_WAIT64, 0, 2, CS_COND_GT, 0),
+                                STORE(2, 1, 0, 0x40) },
+            4);
     suspend();
     /* The kernel evaluates the object itself while the group is away: sched.c:1394, 2585-2612. */
     CHECK_EQ(cs_out(e.m, 0, 0, CS_OUT_STATUS_BLOCKED_REASON), CS_BLOCKED_SYNC_WAIT);
@@ -274,15 +288,18 @@ TEST(suspend_while_waiting_for_protected_mode)
     suspend();
     resume(3, 1);
     mach_run(e.m, MS);
-    CHECK_EQ(ev_count(e.m, "cs-blocked"), 2);     /* asked for again when the group gets a slot */
-    CHECK((cs_out(e.m, 3, 0, CS_OUT_ACK) ^ mcu_r32(e.m, FW_CS_IN_VA(3, 0) + CS_IN_REQ)) & CS_PROTM_PENDING);
+    CHECK_EQ(ev_count(e.m, "cs-blocked"), 2); /* asked for again when the group gets a slot */
+    CHECK((cs_out(e.m, 3, 0, CS_OUT_ACK) ^ mcu_r32(e.m, FW_CS_IN_VA(3, 0) + CS_IN_REQ)) &
+          CS_PROTM_PENDING);
 }
 
 TEST(pending_event_goes_along)
 {
     env_new(&e, 1);
-    env_run(&e, (const uint64_t[]){ MOVE48(0, e.data_va), SYNC(CS_OP_SYNC_ADD32, 0, 0, 0, 0),
-                                    SYNC(CS_OP_SYNC_ADD32, 0, 0, 0, 0) }, 3);
+    env_run(&e,
+            (const uint64_t[]){ MOVE48(0, e.data_va), SYNC(CS_OP_SYNC_ADD32, 0, 0, 0, 0),
+                                SYNC(CS_OP_SYNC_ADD32, 0, 0, 0, 0) },
+            3);
     CHECK_EQ(e.m->gpu->s.csg[0].pending & CSG_SYNC_UPDATE, CSG_SYNC_UPDATE);
     suspend();
     resume(6, 1);
@@ -295,8 +312,9 @@ TEST(unsignalled_fault_goes_along)
 
     env_new(&e, 1);
     ram_w64(e.m, e.data_pa, UINT64_C(0x100000001));
-    for (unsigned i = 0; i < 2; i++) {        /* the second fault finds the first one not acknowledged */
-        env_run(&e, (const uint64_t[]){ MOVE48(0, e.data_va + 2), LOAD(4, 1, 0, 0), MOVE32(9, i) }, 3);
+    for (unsigned i = 0; i < 2; i++) { /* the second fault finds the first one not acknowledged */
+        env_run(&e, (const uint64_t[]){ MOVE48(0, e.data_va + 2), LOAD(4, 1, 0, 0), MOVE32(9, i) },
+                3);
         env_cs(&e, 0)->wait = MALI_WAIT_NONE;
     }
     CHECK_EQ(env_cs(&e, 0)->pending, CS_FAULT);
@@ -417,10 +435,29 @@ TEST(one_wrong_bit_is_rejected)
 TEST(out_of_range_values_are_rejected)
 {
     /* Offsets as in suspend.c; the record starts at 32. */
-    static const struct { unsigned off; uint32_t v; } bad[] = {
-        { 0, 0 }, { 4, 2 }, { 8, 0 }, { 8, 0x4000 }, { 16, 3 }, { 16, 0x101 }, { 20, CSG_IDLE }, { 20, 1 }, { 24, 128 },
-        { 24, 0xffffffff }, { 32, 4 }, { 32 + 48, 8 }, { 32 + 48, 0xffffffff }, { 32 + 52, 16 }, { 32 + 56, 99 },
-        { 32 + 92, 1 }, { 32 + 104, 2 }, { 32 + 112, 1 }, { 32 + 120, 0 },
+    static const struct {
+        unsigned off;
+        uint32_t v;
+    } bad[] = {
+        { 0, 0 },
+        { 4, 2 },
+        { 8, 0 },
+        { 8, 0x4000 },
+        { 16, 3 },
+        { 16, 0x101 },
+        { 20, CSG_IDLE },
+        { 20, 1 },
+        { 24, 128 },
+        { 24, 0xffffffff },
+        { 32, 4 },
+        { 32 + 48, 8 },
+        { 32 + 48, 0xffffffff },
+        { 32 + 52, 16 },
+        { 32 + 56, 99 },
+        { 32 + 92, 1 },
+        { 32 + 104, 2 },
+        { 32 + 112, 1 },
+        { 32 + 120, 0 },
     };
 
     for (unsigned i = 0; i < N_INSTR(bad); i++) {
@@ -471,5 +508,5 @@ TEST(ignored_buffer_starts_from_nothing)
     CHECK_EQ(cs_out(e.m, 1, 0, CS_OUT_FATAL), 0);
     CHECK_EQ(env_cs(&e, 0)->depth, 0);
     mach_run(e.m, 400 * MS);
-    CHECK(!done(0));          /* EXTRACT_INIT is behind the CALL: the rest of the job is lost */
+    CHECK(!done(0)); /* EXTRACT_INIT is behind the CALL: the rest of the job is lost */
 }

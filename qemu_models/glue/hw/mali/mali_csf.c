@@ -69,7 +69,7 @@ static bool glue_mem_read(void *opaque, MaliMaster master, uint64_t pa, void *bu
         pa += n;
         len -= n;
     }
-    smp_rmb();   /* what the guest published before the word just read */
+    smp_rmb(); /* what the guest published before the word just read */
     return true;
 }
 
@@ -88,13 +88,14 @@ static MemTxResult store(AddressSpace *as, uint64_t pa, const uint8_t *buf, hwad
     return result;
 }
 
-static bool glue_mem_write(void *opaque, MaliMaster master, uint64_t pa, const void *buf, size_t len)
+static bool glue_mem_write(void *opaque, MaliMaster master, uint64_t pa, const void *buf,
+                           size_t len)
 {
     MaliCsf *s = opaque;
     const uint8_t *from = buf;
 
     RCU_READ_LOCK_GUARD();
-    smp_wmb();   /* the guest must see our earlier stores before this one */
+    smp_wmb(); /* the guest must see our earlier stores before this one */
     while (len) {
         hwaddr n = len;
 
@@ -281,7 +282,7 @@ static int mali_csf_post_load(void *opaque, int version)
     g_clear_pointer(&s->blob, g_free);
     if (!ok) {
         error_report(TYPE_MALI_CSF ": the saved state is of another model version or "
-                     "GPU configuration");
+                                   "GPU configuration");
         return -EINVAL;
     }
     return 0;
@@ -298,12 +299,11 @@ static const VMStateDescription vmstate_mali_csf = {
     .minimum_version_id = 1,
     .pre_save = mali_csf_pre_save,
     .post_load = mali_csf_post_load,
-    .fields = (const VMStateField[]) {
-        VMSTATE_UINT32(blob_size, MaliCsf),
-        VMSTATE_VALIDATE("size of the state", blob_size_is_sane),
-        VMSTATE_VBUFFER_ALLOC_UINT32(blob, MaliCsf, 0, NULL, blob_size),
-        VMSTATE_END_OF_LIST()
-    },
+    .fields =
+        (const VMStateField[]){ VMSTATE_UINT32(blob_size, MaliCsf),
+                                VMSTATE_VALIDATE("size of the state", blob_size_is_sane),
+                                VMSTATE_VBUFFER_ALLOC_UINT32(blob, MaliCsf, 0, NULL, blob_size),
+                                VMSTATE_END_OF_LIST() },
 };
 
 /* ---- life ---- */
@@ -337,8 +337,8 @@ static bool create_core(MaliCsf *s, Error **errp)
 
 static bool hole_is_free(void)
 {
-    MemoryRegionSection section = memory_region_find(get_system_memory(), MALI_CSF_BASE,
-                                                     MALI_MMIO_SIZE);
+    MemoryRegionSection section =
+        memory_region_find(get_system_memory(), MALI_CSF_BASE, MALI_MMIO_SIZE);
 
     if (section.mr) {
         memory_region_unref(section.mr);

@@ -11,13 +11,13 @@
 #include "system/device_tree.h"
 #include "hw/mali/mali_csf.h"
 
-#define CORE_HZ 800000000u
+#define CORE_HZ   800000000u
 #define SUPPLY_UV 800000u
 
-#define CLOCK_NODE "/gpu-clk"
+#define CLOCK_NODE  "/gpu-clk"
 #define SUPPLY_NODE "/regulator-vdd-gpu"
-#define OPP_NODE "/opp-table-gpu"
-#define OPP_ENTRY OPP_NODE "/opp-800000000"
+#define OPP_NODE    "/opp-table-gpu"
+#define OPP_ENTRY   OPP_NODE "/opp-800000000"
 
 enum { SPI = 0, LEVEL_HIGH = 4 };
 
@@ -66,7 +66,7 @@ static void add_supplies(void *fdt, const char *gpu)
 void mali_fdt_add(void *fdt, const MaliFdtConfig *cfg, hwaddr base, unsigned spi)
 {
     static const char compatible[] = "rockchip,rk3588-mali\0arm,mali-valhall-csf";
-    static const char lines[] = "job\0mmu\0gpu";   /* the order of MaliIrq */
+    static const char lines[] = "job\0mmu\0gpu"; /* the order of MaliIrq */
     g_autofree char *gpu = g_strdup_printf("/gpu@%" HWADDR_PRIx, base);
 
     if (!cfg->node) {
@@ -75,9 +75,8 @@ void mali_fdt_add(void *fdt, const MaliFdtConfig *cfg, hwaddr base, unsigned spi
     qemu_fdt_add_subnode(fdt, gpu);
     qemu_fdt_setprop(fdt, gpu, "compatible", compatible, sizeof(compatible));
     qemu_fdt_setprop_sized_cells(fdt, gpu, "reg", 2, base, 2, (uint64_t)MALI_MMIO_SIZE);
-    qemu_fdt_setprop_cells(fdt, gpu, "interrupts", SPI, spi + MALI_IRQ_JOB, LEVEL_HIGH,
-                           SPI, spi + MALI_IRQ_MMU, LEVEL_HIGH,
-                           SPI, spi + MALI_IRQ_GPU, LEVEL_HIGH);
+    qemu_fdt_setprop_cells(fdt, gpu, "interrupts", SPI, spi + MALI_IRQ_JOB, LEVEL_HIGH, SPI,
+                           spi + MALI_IRQ_MMU, LEVEL_HIGH, SPI, spi + MALI_IRQ_GPU, LEVEL_HIGH);
     qemu_fdt_setprop(fdt, gpu, "interrupt-names", lines, sizeof(lines));
     if (cfg->clock) {
         add_clock(fdt, gpu);

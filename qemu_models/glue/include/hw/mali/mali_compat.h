@@ -29,8 +29,8 @@
 #endif
 #include "chardev/char-fe.h"
 
-#define MALI_QEMU_FROM(major, minor) \
-    (QEMU_VERSION_MAJOR > (major) || \
+#define MALI_QEMU_FROM(major, minor)                                                               \
+    (QEMU_VERSION_MAJOR > (major) ||                                                               \
      (QEMU_VERSION_MAJOR == (major) && QEMU_VERSION_MINOR >= (minor)))
 
 #if MALI_QEMU_FROM(10, 1)

@@ -16,15 +16,15 @@ OBJECT_DECLARE_SIMPLE_TYPE(MaliCsf, MALI_CSF)
 
 /* A hole in virt's memory map (0x0a004000..0x0bffffff) and of its SPIs (176..255). */
 #define MALI_CSF_BASE 0x0b000000
-#define MALI_CSF_SPI 192
+#define MALI_CSF_SPI  192
 
 /* What goes into the device tree; each part can be left out to test probe errors. */
 typedef struct MaliFdtConfig {
-    bool node;      /* "dt": anything at all */
-    bool clock;     /* "dt-clock" */
-    bool opp;       /* "dt-opp" */
-    bool supplies;  /* "dt-supplies" */
-    bool coherent;  /* "coherent": dma-(non)coherent, together with the register bit */
+    bool node;     /* "dt": anything at all */
+    bool clock;    /* "dt-clock" */
+    bool opp;      /* "dt-opp" */
+    bool supplies; /* "dt-supplies" */
+    bool coherent; /* "coherent": dma-(non)coherent, together with the register bit */
 } MaliFdtConfig;
 
 void mali_fdt_add(void *fdt, const MaliFdtConfig *cfg, hwaddr base, unsigned spi);
@@ -38,15 +38,15 @@ struct MaliCsf {
     /* One address space per bus master: a firewall gives them different views. */
     AddressSpace *as[MALI_MASTER_PROTECTED + 1];
 
-    MaliGpu *gpu;              /* NULL until realize */
-    uint32_t *faults;          /* fault plan given before realize, one a row */
+    MaliGpu *gpu;     /* NULL until realize */
+    uint32_t *faults; /* fault plan given before realize, one a row */
 
-    uint32_t blob_size;        /* migration: mali_save() */
+    uint32_t blob_size; /* migration: mali_save() */
     uint8_t *blob;
 
     MaliChardev events;
     MaliFdtConfig fdt;
-    char *model;               /* "gpu" */
+    char *model; /* "gpu" */
     uint32_t cs_ips, suspend_size, protm_suspend_size;
 };
 

@@ -23,6 +23,16 @@ from rig.guest.ssh import Ssh, SshTarget
 HOST, USER = KeyPair.generate(), KeyPair.generate()
 
 
+class Session(paramiko.Transport):
+    """Knows when its reply to a request is out: a program must not end before it started."""
+
+    replied = threading.Event()
+
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        super()._send_user_message(data)  # type: ignore[misc]
+        self.replied.set()
+
+
 class Sshd(paramiko.ServerInterface):
     """Lets USER's key in; a command's first word says how it behaves."""
 
@@ -37,7 +47,7 @@ class Sshd(paramiko.ServerInterface):
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            transport = paramiko.Transport(client)
+            transport = Session(client)
             transport.add_server_key(
                 paramiko.Ed25519Key.from_private_key(io.StringIO(HOST.private))
             )
@@ -54,11 +64,13 @@ class Sshd(paramiko.ServerInterface):
         return OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        Session.replied.clear()
         threading.Thread(target=self._exec, args=[channel, command.decode()], daemon=True).start()
         return True
 
     @staticmethod
     def _exec(channel: paramiko.Channel, command: str) -> None:
+        Session.replied.wait(5)
         if command.startswith("hang"):
             return
         if command.startswith("vanish"):

@@ -11,7 +11,7 @@ from pathlib import Path
 from rig.errors import usage
 
 FOLDER = Path(__file__).parent / "scenarios"
-_NO_FAMILY = {"__init__.py", "kit.py"}
+_NO_FAMILY = {"__init__.py", "kit.py", "terms.py"}
 
 
 @dataclass(frozen=True)

@@ -7,78 +7,51 @@ events, the model's page-table walk, OP-TEE's lend and reclaim lines.
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-import pytest
+from collections.abc import Callable
+from typing import TypeVar
 
 from rig.deadlines import COMMAND_S, PROBE_S, scaled
 from rig.errors import FailureClass, RigError
 from rig.gpu.events import Event
+from rig.guest.agent import Process
 from rig.guest.shell import GuestShell, ShellResult, sh
 from rig.kernel.module import build_id_of_note
-from rig.machine.launch import Flavour
-from rig.session import GuestConfig, Session
+from rig.machine.ram import GuestRam
+from rig.scenarios.terms import (
+    CLOCK,
+    GPU_DEVICE,
+    HEAP,
+    POLL_S,
+    POWER,
+    RENDER_NODE,
+    RIGHEAP,
+    SETTLE_S,
+    Extent,
+    Spec,
+    check,
+    extents,
+    scenario,
+)
+from rig.session import Session
 from rig.verdict import klog, seclog
 
-GPU_DEVICE = "b000000.gpu"
-HEAP = "protected,secure-video"
-RENDER_NODE = "/dev/dri/renderD128"
-POLL_S = 0.05
+__all__ = [
+    "GPU_DEVICE",
+    "HEAP",
+    "RENDER_NODE",
+    "Extent",
+    "Scenario",
+    "Spec",
+    "check",
+    "check_prot_sections_lent",
+    "extents",
+    "prot_extents",
+    "scenario",
+]
 
-
-@dataclass(frozen=True)
-class Spec:
-    """What a scenario needs; the decorator's arguments."""
-
-    contracts: tuple[str, ...]
-    config: GuestConfig
-
-
-def scenario(
-    *,
-    contracts: tuple[str, ...] = ("heap-name",),
-    flavour: Flavour = "secure",
-    faults: dict[str, int] | None = None,
-) -> pytest.MarkDecorator:
-    """Mark a test function as a scenario and say on what it runs.
-
-    `contracts`: those it applies to. `flavour`: secure (TF-A, OP-TEE) or direct.
-    `faults`: the device's fault plan at start.
-    """
-    return pytest.mark.scenario(Spec(contracts, GuestConfig(flavour, faults or {})))
-
-
-def check(condition: object, sentence: str, failure: FailureClass = FailureClass.ASSERT) -> None:
-    """Fail the scenario with a sentence that names the cause, unless `condition` holds."""
-    if not condition:
-        raise RigError(failure, sentence)
-
-
-@dataclass(frozen=True)
-class Extent:
-    """A run of physical memory."""
-
-    start: int
-    size: int
-
-    @property
-    def end(self) -> int:
-        """First byte behind it."""
-        return self.start + self.size
-
-    def inside(self, others: Sequence[Extent]) -> bool:
-        """Whether one of `others` holds all of it."""
-        return any(other.start <= self.start and self.end <= other.end for other in others)
-
-    def __str__(self) -> str:
-        return f"{self.start:#x}+{self.size:#x}"
-
-
-def extents(pairs: Sequence[Sequence[int]]) -> list[Extent]:
-    """The [[pa, len], ...] of an event."""
-    return [Extent(int(start), int(size)) for start, size in pairs]
+T = TypeVar("T")
 
 
 class Scenario:
@@ -113,6 +86,14 @@ class Scenario:
     def sh(self, script: str, timeout: float = COMMAND_S) -> str:
         """Output of a line of shell that must succeed."""
         return sh(self.shell, script, timeout=scaled(timeout), check=True).output
+
+    def spawn(self, *argv: str) -> Process:
+        """Start a program by the agent; it runs until it ends or its stdin is closed."""
+        return self.session.agent.spawn(argv)
+
+    def expect(self, regex: str, count: int = 1) -> None:
+        """Declare kernel lines that this scenario provokes; fewer or more of them fail it."""
+        self.expected.append(klog.Expected(regex, count))
 
     def exists(self, path: str) -> bool:
         """Whether a path exists in the guest."""
@@ -181,6 +162,96 @@ class Scenario:
         """Memory that Linux has lent to OP-TEE and not got back yet."""
         return [Extent(lend.pa, lend.size) for lend in self.secure().outstanding]
 
+    def deferral_reason(self) -> str:
+        """What the kernel's list of deferred devices says about the GPU."""
+        listed = self.sh("cat /sys/kernel/debug/devices_deferred")
+        for line in listed.splitlines():
+            name, _, reason = line.partition("\t")
+            if name.strip() == GPU_DEVICE:
+                return reason.strip()
+        return ""
+
+    def reprobe(self, count: int) -> None:
+        """Make the driver core retry deferred probes: our dummy device is bound `count` times."""
+        before = int(self.sh(f"cat {RIGHEAP}/kick"))
+        self.sh(f"echo {count} > {RIGHEAP}/kick")
+        rounds = int(self.sh(f"cat {RIGHEAP}/kick")) - before
+        check(rounds == count, f"{rounds} re-probes were made, not {count}", FailureClass.INFRA)
+
+    # ---- heaps and buffers
+    def load_helper(self) -> None:
+        """Load our helper module (`righeap`): heaps on demand, re-probes on demand."""
+        self.run("modprobe", "righeap")
+
+    def add_heap(self, name: str, limit: int) -> None:
+        """Register a heap of at most `limit` bytes; binds no device."""
+        self.load_helper()
+        self.sh(f"echo '{name} {limit}' > {RIGHEAP}/add")
+
+    def heap_bytes(self, name: str) -> int:
+        """Bytes allocated from one of our heaps now."""
+        for line in self.sh(f"cat {RIGHEAP}/list").splitlines():
+            words = line.split()
+            if words[:1] == [name]:
+                return int(dict(word.split("=") for word in words[1:])["bytes"])
+        raise RigError(FailureClass.INFRA, f"our helper module has no heap {name!r}")
+
+    def wait_heap_bytes(self, name: str, wanted: int, after: str) -> None:
+        """Wait until a heap of ours has `wanted` bytes allocated: buffers go by a worker."""
+        self.settle(lambda: self.heap_bytes(name), wanted, f"bytes of heap {name!r} {after}")
+
+    def dmabufs(self) -> tuple[int, int]:
+        """All dma-bufs of the guest: (objects, bytes)."""
+        info = self.sh("cat /sys/kernel/debug/dma_buf/bufinfo")
+        total = re.search(r"^Total (\d+) objects, (\d+) bytes", info, re.MULTILINE)
+        check(total, "the kernel's dma-buf list has no total", FailureClass.INFRA)
+        assert total is not None
+        return int(total[1]), int(total[2])
+
+    def settle(self, value: Callable[[], T], wanted: T, what: str) -> None:
+        """Wait until `value()` is `wanted`; at the deadline say what it is instead."""
+        deadline = time.monotonic() + scaled(SETTLE_S)
+        while (now := value()) != wanted:
+            self.session.vm.check()
+            check(time.monotonic() < deadline, f"{what}: {now}, not {wanted}")
+            time.sleep(POLL_S)
+
+    # ---- the GPU's power
+    def suspend_gpu(self) -> None:
+        """Let runtime PM suspend the GPU; returns when it is off."""
+        self.sh(f"echo auto > {POWER}/control")
+        self.wait(lambda: not self.gpu_powered(), "the GPU's runtime suspend")
+        self.wait(lambda: self.sh(f"cat {POWER}/runtime_status").strip() == "suspended",
+                  "runtime PM to call the GPU suspended")  # fmt: skip
+
+    def resume_gpu(self) -> None:
+        """Resume the GPU and keep it on; returns when the MCU has booted."""
+        boots = len(self.events("mcu-boot"))
+        self.sh(f"echo on > {POWER}/control")
+        self.wait(lambda: len(self.events("mcu-boot")) > boots, "the MCU's boot after the resume")
+
+    def keep_gpu_on(self) -> None:
+        """No runtime suspend from here on."""
+        self.sh(f"echo on > {POWER}/control")
+
+    def suspend_gpu_uncleanly(self) -> None:
+        """Suspend while the MCU ignores HALT: the driver must take the slow way back."""
+        self.session.set_fault("halt-never", 1)
+        self.expect(r"Timed out waiting for MCU to halt")
+        self.expect(r"Failed to cleanly suspend MCU")
+        self.suspend_gpu()
+        self.session.set_fault("halt-never", 0)
+
+    def reset_gpu(self) -> None:
+        """Force a GPU reset: one cache flush never ends. Returns when the MCU is back."""
+        self.keep_gpu_on()
+        resets, boots = len(self.events("reset")), len(self.events("mcu-boot"))
+        self.expect(r"Flush caches timeout")
+        self.session.set_fault("flush-never", 1)
+        self.try_run("gpuctl", "groups", "1")  # maps into the MCU's space: flushes
+        self.wait(lambda: len(self.events("reset")) > resets, "the GPU reset")
+        self.wait(lambda: len(self.events("mcu-boot")) > boots, "the MCU's boot after the reset")
+
     # ---- the device
     def events(self, kind: str) -> list[Event]:
         """The device's events of one kind so far."""
@@ -195,6 +266,20 @@ class Scenario:
     def power_ons(self) -> int:
         """How often the GPU was powered on, counted by the device."""
         return self.session.counter("power-ons")
+
+    def gpu_powered(self) -> bool:
+        """Whether the GPU's L2, which everything hangs on, is powered now."""
+        power = [e for e in self.events("power") if e["domain"] == "l2"]
+        return bool(power and power[-1]["ready"])
+
+    def clock_enables(self) -> int:
+        """How often the GPU's core clock is enabled now."""
+        return int(self.sh(f"cat /sys/kernel/debug/clk/{CLOCK}/clk_enable_count"))
+
+    @property
+    def ram(self) -> GuestRam:
+        """The guest's memory by physical address, read and written past every CPU and firewall."""
+        return self.session.vm.ram
 
     def last_boot(self) -> Event:
         """The MCU's last boot, which must have gone well."""

@@ -12,6 +12,8 @@ from rig.scenarios.kit import (
     scenario,
 )
 
+REPROBES = 5
+
 
 @scenario()
 def test_heap_late(rig: Scenario) -> None:
@@ -38,3 +40,83 @@ def test_heap_late(rig: Scenario) -> None:
     check(not rig.deferred(), "the GPU is bound and still listed as deferred", FailureClass.PROBE)
     check(rig.power_ons() > 0, "the driver is bound but never powered the GPU on")
     check_prot_sections_lent(rig)
+
+
+@scenario()
+def test_name_never_exists(rig: Scenario) -> None:
+    """A name that no heap has: every re-probe defers again, the GPU stays off, the name is told."""
+    rig.run("modprobe", "righeap")
+    rig.load_optee()
+    rig.load_panthor("no-such-heap")
+    rig.reprobe(REPROBES)
+    check(rig.deferred(), f"not deferred any more after {REPROBES} re-probes", FailureClass.PROBE)
+    check(not rig.bound(), "panthor bound although its heap does not exist", FailureClass.PROBE)
+    check(rig.power_ons() == 0, "the GPU was powered on although no heap exists")
+    reason = rig.deferral_reason()
+    check("no-such-heap" in reason, f"devices_deferred does not name the missing heap: {reason!r}")
+
+
+@scenario(flavour="direct")
+def test_no_parameter(rig: Scenario) -> None:
+    """No parameter means no protected support: the driver probes as ever (T-4a)."""
+    rig.load_panthor(heap=None)
+    rig.wait_bound()
+    check(
+        not any(s["mapped"] for s in rig.prot_sections()), "a PROT section is mapped without a heap"
+    )
+
+
+@scenario(flavour="direct")
+def test_empty_parameter(rig: Scenario) -> None:
+    """An empty name is no name: the driver probes at once (T-4a)."""
+    rig.load_panthor(heap="")
+    check(not rig.deferred(), "an empty heap name deferred the probe", FailureClass.PROBE)
+    rig.wait_bound()
+    check(
+        not any(s["mapped"] for s in rig.prot_sections()), "a PROT section is mapped without a heap"
+    )
+
+
+@scenario(flavour="direct")
+def test_trailing_newline(rig: Scenario) -> None:
+    """A name with a newline behind it, as `echo` makes it, still finds the heap (T-2a)."""
+    rig.add_heap("lined", 16 << 20)
+    rig.run("modprobe", "panthor", 'protected_heap_name="lined\n"')
+    rig.check_build_id()
+    check(not rig.deferred(), "a trailing newline in the heap's name deferred the probe",
+          FailureClass.PROBE)  # fmt: skip
+    rig.wait_bound()
+    check(rig.heap_bytes("lined") > 0, "panthor bound but took nothing from its heap")
+
+
+@scenario()
+def test_wrong_then_right(rig: Scenario) -> None:
+    """A wrong name defers; a reload with the right one binds. Driven over ssh alone."""
+    rig.shell = rig.ssh
+    rig.load_optee()
+    rig.load_panthor("protected,secure-vide0")
+    check(rig.deferred(), "a wrong heap name did not defer the probe", FailureClass.PROBE)
+    rig.unload_panthor()
+    rig.load_panthor()
+    rig.wait_bound()
+    check_prot_sections_lent(rig)
+
+
+@scenario(flavour="direct")
+def test_heap_binds_no_device(rig: Scenario) -> None:
+    """A heap whose arrival binds no device ends no deferral; the next binding does (T-4g2)."""
+    rig.run("modprobe", "righeap")
+    rig.load_panthor("quiet")
+    check(rig.deferred(), "the probe did not defer", FailureClass.PROBE)
+    rig.add_heap("quiet", 16 << 20)
+    check(rig.deferred(), "the deferral ended although no device was bound", FailureClass.PROBE)
+    rig.reprobe(1)
+    rig.wait_bound()
+    check(rig.heap_bytes("quiet") > 0, "panthor bound but took nothing from its heap")
+
+
+@scenario()
+def test_serial_without_sshd(rig: Scenario) -> None:
+    """With sshd dead, the serial console alone gives the same verdict."""
+    rig.run("killall", "dropbear")
+    test_heap_late(rig)

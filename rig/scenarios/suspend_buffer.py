@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""suspend-buffer: a group's normal and protected suspend buffers."""
+
+from __future__ import annotations
+
+from rig.errors import FailureClass
+from rig.gpu.events import Event
+from rig.scenarios.kit import Scenario, check, extents, scenario
+
+KIB = 1 << 10
+SECTION = 256 * KIB
+"""Size of the PROT section of our MCU image."""
+GROUPS = 12
+"""More than the eight slots of the GPU."""
+
+
+@scenario()
+def test_from_heap(rig: Scenario) -> None:
+    """A group takes exactly protm_suspend_size from the heap, and the firmware is given just that.
+
+    The MCU's page tables say where the buffer is, the kernel's dma-buf list how big.
+    """
+    rig.load_optee()
+    rig.load_panthor()
+    rig.wait_bound()
+    size = rig.last_boot()["protm_suspend_size"]
+    before = rig.dmabufs()
+    holder = rig.spawn("gpuctl", "groups", "3")
+    holder.expect("READY groups=3")
+    now = rig.dmabufs()
+    taken = (now[0] - before[0], now[1] - before[1])
+    check(
+        taken == (3, 3 * size),
+        f"three groups took {taken[0]} buffers with {taken[1]} bytes from the heap, "
+        f"not 3 with {3 * size}: the firmware's protm_suspend_size is {size}",
+    )
+    holder.close_stdin()
+    holder.wait()
+    rig.run("gpuctl", "job")
+    check_buffers(rig)
+
+
+@scenario(contracts=("base", "heap-name"), flavour="direct")
+def test_state_survives(rig: Scenario) -> None:
+    """More groups than slots: each is suspended mid-loop, resumed, and counts right.
+
+    The counters live in registers, so only a suspend buffer can carry them.
+    """
+    rig.load_panthor(heap=None)
+    rig.wait_bound()
+    done = rig.try_run("gpuctl", "rotate", f"groups={GROUPS}", timeout=60)
+    suspended = rig.events("csg-suspend")
+    resumed = rig.events("csg-resume")
+    check(suspended, "no group was suspended although there were more groups than slots",
+          FailureClass.INFRA)  # fmt: skip
+    check(all(e["saved"] for e in suspended), "a group's state could not be saved")
+    check(resumed, "no suspended group was resumed: it was started anew or lost")
+    check_restored([*rig.events("csg-start"), *suspended, *resumed])
+    check(done.ok and "RESULT ok" in done.output, f"wrong results: {wrong_lines(done.output)}")
+
+
+@scenario()
+def test_returned(rig: Scenario) -> None:
+    """Destroying groups and unloading gives every byte back; OP-TEE gets its reclaim."""
+    rig.load_optee()
+    before = rig.dmabufs()
+    rig.load_panthor()
+    rig.wait_bound()
+    loaded = rig.dmabufs()
+    for _ in range(10):
+        rig.run("gpuctl", "job")
+        rig.settle(rig.dmabufs, loaded, "dma-bufs (count, bytes) after a group's life")
+    rig.unload_panthor()
+    rig.settle(rig.dmabufs, before, "dma-bufs (count, bytes) after the unload")
+    rig.settle(lambda: len(rig.lent()), 0, "ranges still lent to OP-TEE after the unload")
+
+
+@scenario(flavour="direct")
+def test_exhaustion(rig: Scenario) -> None:
+    """A full heap fails the next group only, with -ENOMEM (T-4m)."""
+    buffer = 5 * 4 * KIB
+    rig.add_heap("small", SECTION + 3 * buffer)
+    rig.load_panthor("small")
+    rig.wait_bound()
+    holder = rig.spawn("gpuctl", "groups", "5")
+    told = holder.expect("READY").strip()
+    check("groups=3 errno=ENOMEM" in told, f"a heap with room for 3 groups said: {told}")
+    holder.close_stdin()
+    holder.wait()
+    rig.wait_heap_bytes("small", SECTION, "after its groups were destroyed")
+    run = rig.run("gpuctl", "job")
+    check("RESULT ok" in run.output, "no group can be made after others were destroyed")
+    rig.wait_heap_bytes("small", SECTION, "after all groups are gone")
+
+
+@scenario()
+def test_cycles(rig: Scenario) -> None:
+    """Ten load/unload cycles, each with groups, end where they began."""
+    rig.load_optee()
+    before = rig.dmabufs()
+    for _ in range(10):
+        rig.load_panthor()
+        rig.wait_bound()
+        rig.run("gpuctl", "job")
+        rig.unload_panthor()
+        rig.settle(rig.dmabufs, before, "dma-bufs (count, bytes) after an unload")
+        rig.settle(lambda: len(rig.lent()), 0, "ranges still lent to OP-TEE after an unload")
+
+
+def check_buffers(rig: Scenario) -> None:
+    """The protected buffer of the last started group is lent memory, the normal one is not."""
+    start, lent = rig.last("csg-start"), rig.lent()
+    protected, normal = extents(start["protm_suspend_pa"]), extents(start["suspend_pa"])
+    outside = [extent for extent in protected if not extent.inside(lent)]
+    check(protected, "the group's protected suspend buffer is not mapped for the MCU")
+    check(
+        not outside,
+        f"the protected suspend buffer lies at {', '.join(map(str, outside))}, outside the memory "
+        f"lent to OP-TEE ({', '.join(map(str, lent))}): it was not taken from the heap",
+    )
+    check(normal, "the group's normal suspend buffer is not mapped for the MCU")
+    check(not any(e.inside(lent) for e in normal), "the normal suspend buffer lies in the heap")
+
+
+def check_restored(taken: list[Event]) -> None:
+    """Each resume found in its buffer what the suspend into that buffer had left there."""
+    buffer: dict[int, int] = {}  # slot → suspend buffer in use there
+    left: dict[int, int] = {}  # suspend buffer → checksum of what was left in it
+    for event in sorted(taken, key=lambda e: e.seq):
+        slot = event["csg"]
+        if event.kind == "csg-suspend":
+            left[buffer[slot]] = event["crc32"]
+            continue
+        buffer[slot] = event["suspend_va"]
+        if event.kind == "csg-start":
+            continue
+        check(event["restored"], f"slot {slot} could not restore its group's state")
+        check(
+            left.get(buffer[slot]) == event["crc32"],
+            f"the suspend buffer at {buffer[slot]:#x} changed between suspend and resume",
+        )
+
+
+def wrong_lines(output: str) -> str:
+    """What gpuctl rotate complains about."""
+    wrong = [line for line in output.splitlines() if "right=0" in line or "RESULT" in line]
+    return "; ".join(wrong[:3]) or output.strip()[-200:]

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""The terms scenarios are written in: marker, checks, physical extents, names in the guest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from rig.errors import FailureClass, RigError
+from rig.machine.launch import Flavour
+from rig.session import GuestConfig
+
+GPU_DEVICE = "b000000.gpu"
+CLOCK = "gpu-clk"
+HEAP = "protected,secure-video"
+RENDER_NODE = "/dev/dri/renderD128"
+POWER = f"/sys/devices/platform/{GPU_DEVICE}/power"
+RIGHEAP = "/sys/kernel/debug/righeap"
+POLL_S = 0.05
+SETTLE_S = 5.0
+"""Buffers are freed by a worker after the call that let them go."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a scenario needs; the decorator's arguments."""
+
+    contracts: tuple[str, ...]
+    config: GuestConfig
+
+
+def scenario(
+    *,
+    contracts: tuple[str, ...] = ("heap-name",),
+    flavour: Flavour = "secure",
+    faults: dict[str, int] | None = None,
+) -> pytest.MarkDecorator:
+    """Mark a test function as a scenario and say on what it runs.
+
+    `contracts`: those it applies to. `flavour`: secure (TF-A, OP-TEE) or direct.
+    `faults`: the device's fault plan at start.
+    """
+    return pytest.mark.scenario(Spec(contracts, GuestConfig(flavour, faults or {})))
+
+
+def check(condition: object, sentence: str, failure: FailureClass = FailureClass.ASSERT) -> None:
+    """Fail the scenario with a sentence that names the cause, unless `condition` holds."""
+    if not condition:
+        raise RigError(failure, sentence)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """A run of physical memory."""
+
+    start: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        """First byte behind it."""
+        return self.start + self.size
+
+    def inside(self, others: Sequence[Extent]) -> bool:
+        """Whether one of `others` holds all of it."""
+        return any(other.start <= self.start and self.end <= other.end for other in others)
+
+    def __str__(self) -> str:
+        return f"{self.start:#x}+{self.size:#x}"
+
+
+def extents(pairs: Sequence[Sequence[int]]) -> list[Extent]:
+    """The [[pa, len], ...] of an event."""
+    return [Extent(int(start), int(size)) for start, size in pairs]

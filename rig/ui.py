@@ -16,6 +16,15 @@ HEARTBEAT_S = 30.0
 """Without a terminal, a long build says every so often how far it is."""
 
 
+LOG_COLUMNS = 120
+
+
+def output() -> Console:
+    """Where results go: stdout; in a file or a pipe with a fixed width instead of 80 columns."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=LOG_COLUMNS)
+
+
 class Timed(Protocol):
     """What the reporter shows of an artifact."""
 

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from rig import catalogue, doctor
 from rig.cli.options import bed_options, to_options
 from rig.report import results, table
 from rig.runner import new_run_dir, run
 from rig.testbed import TestBed
-from rig.ui import Reporter
+from rig.ui import Reporter, output
 from rig.verdict.verdict import exit_code
 
 
@@ -43,7 +42,7 @@ def command(
             click.echo(entry.id)
         return 0
     started = time.monotonic()
-    ui, out = Reporter(), Console(highlight=False)
+    ui, out = Reporter(), output()
     bed = TestBed(to_options(arguments), ui)
     doctor.ensure(ui)
     with ui.stage("build"):

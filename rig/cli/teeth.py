@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
 
 from rig import catalogue, doctor, teeth
 from rig.report.table import print_bites
 from rig.runner import new_run_dir
 from rig.store import Store
 from rig.testbed import Options
-from rig.ui import Reporter
+from rig.ui import Reporter, output
 
 
 @click.command("teeth")
@@ -31,7 +30,7 @@ def command(mutants: tuple[str, ...], list_only: bool) -> int:
         return 0
     entries = catalogue.entries()
     doctor.ensure(Reporter())
-    out = Console(highlight=False)
+    out = output()
     run_dir = new_run_dir(Store(), "teeth")
     bites = []
     for mutant in chosen:

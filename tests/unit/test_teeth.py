@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+"""The table of mutants: complete, and true to the catalogue."""
+
+from __future__ import annotations
+
+from rig.catalogue import entries
+from rig.teeth import load, toothless
+from rig.testbed import MUTANTS
+
+IDS = {entry.id for entry in entries()}
+
+
+def test_every_scenario_has_a_killer() -> None:
+    assert toothless(load(), entries()) == []
+
+
+def test_every_row_has_both_sides_and_names_real_scenarios() -> None:
+    for mutant in load():
+        assert mutant.killers, f"{mutant.name}: nothing catches it"
+        assert mutant.survivors, f"{mutant.name}: nothing must survive it"
+        assert IDS.issuperset(mutant.killers + mutant.survivors), mutant.name
+        assert not set(mutant.killers) & set(mutant.survivors), mutant.name
+
+
+def test_every_patch_has_a_row_and_every_driver_row_a_patch() -> None:
+    rows = {mutant.name for mutant in load() if not mutant.faults}
+    assert rows == {patch.stem for patch in MUTANTS.glob("*.patch")}

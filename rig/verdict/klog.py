@@ -24,6 +24,8 @@ MAX_PREAMBLE = 4
 """WARN() prints its own text between the cut and the line that the rules know."""
 
 _HEADER = re.compile(r"\[[ \d]{4}\d{1,8}\.\d{6}\](?:\[ *[TC]\d+\])? ?")
+_DEVICE = re.compile(r"^\S+ \S+: (?:\[drm\] )?")
+"""What dev_warn() and drm_WARN() put before their text: the driver and the device."""
 _NOISE = (
     (re.compile(r"\b0x[\da-f]+\b", re.IGNORECASE), "0x?"),
     (re.compile(r"\b[\da-f]{8,}\b"), "?"),
@@ -164,7 +166,9 @@ def _start(line: _Line, preamble: list[_Line]) -> _Report | None:
     for rule in RULES:
         if (line.kernel or rule.bare) and (match := rule.start.search(line.text)):
             before = [earlier.text for earlier in preamble[1:]]
-            report = _Report(rule, _filled(match), "\n".join([*before, line.text]))
+            said = ": " + _DEVICE.sub("", before[0]) if before else ""
+            groups = {"said": said, **_filled(match)}
+            report = _Report(rule, groups, "\n".join([*before, line.text]))
             report.lines = [*preamble, line]
             return report
     return None

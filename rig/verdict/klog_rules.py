@@ -70,8 +70,8 @@ KERNEL_RULES = (
     rule(
         "kernel-bug",
         _OOPS,
-        r"kernel BUG at (?P<file>\S+?):\d+!",
-        "BUG in {func} ({file})",
+        r"kernel BUG at \S+",
+        "BUG in {func}",
         end=END_TRACE,
         context=r"Internal error: ",
         where=PC,
@@ -244,19 +244,13 @@ KERNEL_RULES = (
         context=r"INFO: task .* blocked on a",
     ),
     rule("bug", _OOPS, r"(?:^|: )BUG: (?P<what>.*)", "BUG: {what}", end=LAST_FRAME),
-    # kernel/panic.c: __warn(), its wording before 6.19, and drm_WARN()'s own text before it
+    # kernel/panic.c: __warn(), its older wordings; WARN()'s own text stands before it
+    # The file is there with CONFIG_DEBUG_BUGVERBOSE alone, hence not in the title.
     rule(
         "warning",
         _OOPS,
-        r"^WARNING: (?:CPU: \d+ PID: \d+ )?at (?P<file>\S+?):\d+ (?P<func>[\w.]+)\+0x",
-        "WARNING in {func} ({file})",
-        end=END_TRACE,
-    ),
-    rule(
-        "warning",
-        _OOPS,
-        r"^WARNING: (?P<file>\S+?):\d+ at (?P<func>[\w.]+)\+0x",
-        "WARNING in {func} ({file})",
+        r"^WARNING: (?:CPU: \d+ PID: \d+ )?(?:\S+:\d+ )?at (?:\S+:\d+ )?(?P<func>[\w.]+)\+0x",
+        "WARNING in {func}{said}",
         end=END_TRACE,
     ),
     rule("warning", _OOPS, r"^WARNING: (?P<what>.*)", "WARNING: {what}", end=END_TRACE),

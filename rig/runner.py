@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
+import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 import pytest
 
 from rig.catalogue import Entry
+from rig.durations import Durations
 from rig.errors import infra
 from rig.judge import Judge
 from rig.store import Store
@@ -21,6 +25,8 @@ from rig.testbed import TestBed
 from rig.verdict.verdict import Verdict
 
 KEEP_RUNS = 30
+GUEST_BYTES = 1 << 30
+"""Memory that one guest and its QEMU may take."""
 
 
 @dataclass(frozen=True)
@@ -50,31 +56,80 @@ def new_run_dir(store: Store, label: str = "run") -> Path:
         return path
 
 
+def default_jobs() -> int:
+    """Guests at a time: one a core, as far as memory goes."""
+    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(1, min(os.cpu_count() or 1, available // GUEST_BYTES))
+
+
 def run(
-    bed: TestBed, entries: Sequence[Entry], run_dir: Path, junit: Path | None = None
+    bed: TestBed, entries: Sequence[Entry], run_dir: Path, *, jobs: int | None = None
 ) -> RunResult:
-    """Run scenarios; every entry ends in exactly one verdict, or the run is the rig's failure."""
+    """Run scenarios, `jobs` guests at a time, the longest first.
+
+    Every entry ends in exactly one verdict, in the order of `entries`; one that
+    does not is the rig's failure.
+    """
     started = time.monotonic()
+    bed.build_all()
+    history = Durations(bed.builder.store)
+    waiting = sorted(entries, key=lambda entry: history.expected(entry.id), reverse=True)
+    count = min(jobs or default_jobs(), len(waiting))
+    found = (
+        _one_by_one(bed, waiting, run_dir) if count == 1 else _pool(bed, waiting, run_dir, count)
+    )
+    verdicts: dict[str, Verdict] = {}
+    for verdict in found:
+        verdicts[verdict.scenario] = verdict
+        bed.ui.progress("scenarios", len(verdicts), len(entries))
+    history.update(verdicts.values())
+    ordered = [verdicts[entry.id] for entry in entries]
+    return RunResult(ordered, run_dir, time.monotonic() - started)
+
+
+def _one_by_one(bed: TestBed, entries: Sequence[Entry], run_dir: Path) -> Iterator[Verdict]:
+    for entry in entries:
+        yield _judge(bed, entry, run_dir)
+
+
+def _pool(bed: TestBed, entries: Sequence[Entry], run_dir: Path, jobs: int) -> Iterator[Verdict]:
+    """Forked workers: they inherit what is built, and end with this process."""
+    fork = multiprocessing.get_context("fork")
+    pool = ProcessPoolExecutor(jobs, mp_context=fork, initializer=_inherit, initargs=(bed,))
+    try:
+        futures = [pool.submit(_judge_inherited, entry, run_dir) for entry in entries]
+        for future in as_completed(futures):
+            yield future.result()
+    except BrokenProcessPool as exc:
+        raise infra("a worker of the run was killed", "see the logs", run_dir) from exc
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_inherited: list[TestBed] = []
+
+
+def _inherit(bed: TestBed) -> None:
+    _inherited[:] = [bed]
+
+
+def _judge_inherited(entry: Entry, run_dir: Path) -> Verdict:
+    return _judge(_inherited[0], entry, run_dir)
+
+
+def _judge(bed: TestBed, entry: Entry, run_dir: Path) -> Verdict:
+    """One scenario by pytest, its own report in a file: the user sees our table."""
     judge = Judge(bed, run_dir)
     arguments = [
-        *("-q", "-p", "no:cacheprovider", "--rootdir", str(entries[0].file.parent)),
+        *("-q", "-p", "no:cacheprovider", "--rootdir", str(entry.file.parent)),
         *("-c", "/dev/null", "-o", "python_files=*.py", "--no-header", "--tb=short"),
-        *(["--junitxml", str(junit)] if junit else []),
-        *(entry.node for entry in entries),
+        entry.node,
     ]
-    with (run_dir / "pytest.log").open("w") as log:
-        code = _pytest(arguments, judge, log)
+    path = run_dir / f"{entry.id.replace('/', '.')}.pytest.log"
+    with path.open("w") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+        code = pytest.main(arguments, plugins=[judge])
     if code == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
-    judged = {verdict.scenario for verdict in judge.verdicts}
-    lost = [entry.id for entry in entries if entry.id not in judged]
-    if lost:
-        raise infra(f"no verdict for {', '.join(lost)}", "see the log", run_dir / "pytest.log")
-    return RunResult(judge.verdicts, run_dir, time.monotonic() - started)
-
-
-def _pytest(arguments: list[str], judge: Judge, log: TextIO) -> int:
-    """pytest in this process, its own report in a file: the user sees our table."""
-
-    with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-        return int(pytest.main(arguments, plugins=[judge]))
+    if [verdict.scenario for verdict in judge.verdicts] != [entry.id]:
+        raise infra(f"no verdict for {entry.id}", "see the log", path)
+    return judge.verdicts[0]

@@ -12,6 +12,7 @@ import click
 from rig import catalogue, doctor
 from rig.cli.options import bed_options, to_options
 from rig.report import results, table
+from rig.report.junit import write_junit
 from rig.runner import new_run_dir, run
 from rig.testbed import TestBed
 from rig.ui import Reporter, output
@@ -23,12 +24,14 @@ from rig.verdict.verdict import exit_code
 @bed_options
 @click.option("--list", "list_only", is_flag=True, help="List the scenarios and stop.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write a JUnit file.")
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Guests at a time [default: cores].")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the verdicts.")
 def command(
     scenarios: tuple[str, ...],
     list_only: bool,
     junit: Path | None,
     json_file: Path | None,
+    jobs: int | None,
     **arguments: Any,
 ) -> int:
     """Build what is needed, boot guests, run scenarios and print the verdicts.
@@ -49,10 +52,12 @@ def command(
         bed.build_all()
     bed.require_contract()
     with ui.stage("scenarios"):
-        result = run(bed, chosen, new_run_dir(bed.builder.store), junit)
+        result = run(bed, chosen, new_run_dir(bed.builder.store), jobs=jobs)
     title = f"{bed.tree.label} · contract {bed.contract.contract.name} · {bed.options.gpu}"
     table.print_verdicts(out, title, result.verdicts)
     table.print_timings(out, ui.timings)
+    if junit is not None:
+        write_junit(junit, title, result)
     if json_file is not None:
         results.write(json_file, bed, result)
     out.print(f"{table.summary(result.verdicts)} in {time.monotonic() - started:.1f} s")

@@ -19,6 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rig.verdict",),
     ("rig.scenarios", "rig.catalogue"),
     ("rig.judge", "rig.stages"),
+    ("rig.durations",),
     ("rig.runner",),
     ("rig.teeth",),
     ("rig.report",),

@@ -126,14 +126,17 @@ def _raise_complaints(scenario: Scenario) -> None:
 
 
 def _explained(error: RigError, scenario: object) -> RigError:
-    """A failed check together with what the logs say: an oops explains more than its echo."""
-    if not isinstance(scenario, Scenario):
+    """A failed check together with what the logs and the device say: they know the cause.
+
+    An oops outranks the check that tripped over it.
+    """
+    if not isinstance(scenario, Scenario) or not scenario.session.vm.pid:
         return error
-    found = complaints(scenario.session, scenario.expected) if scenario.session.vm.pid else []
-    worse = [c for c in found if c.failure is FailureClass.OOPS]
-    if not worse or error.failure is FailureClass.OOPS:
+    found = complaints(scenario.session, scenario.expected)
+    oops = [complaint for complaint in found if complaint.failure is FailureClass.OOPS]
+    if not found or error.failure is FailureClass.OOPS:
         return error
-    return RigError(
-        FailureClass.OOPS, f"{worse[0].sentence} (after: {error.message})",
-        log=scenario.session.vm.spec.console_log,
-    )  # fmt: skip
+    log = scenario.session.vm.spec.console_log
+    if oops:
+        return RigError(FailureClass.OOPS, f"{oops[0].sentence} (after: {error.message})", log=log)
+    return RigError(error.failure, f"{error.message} ({found[0].sentence})", log=log)

@@ -63,7 +63,8 @@ def test_never_touched(rig: Scenario) -> None:
 
 @scenario(contracts=("base", "heap-name"), flavour="direct")
 def test_no_heap(rig: Scenario) -> None:
-    """Without a heap the section is skipped and the driver works (T-4a)."""
+    """Without a heap the section is skipped and the driver works (T-4a). Driven over serial."""
+    rig.shell = rig.serial
     rig.load_panthor(heap=None)
     rig.wait_bound()
     mapped = [s for s in rig.prot_sections() if s["mapped"]]

@@ -44,8 +44,10 @@ def test_from_heap(rig: Scenario) -> None:
 def test_state_survives(rig: Scenario) -> None:
     """More groups than slots: each is suspended mid-loop, resumed, and counts right.
 
-    The counters live in registers, so only a suspend buffer can carry them.
+    The counters live in registers, so only a suspend buffer can carry them. Driven
+    over the serial console alone.
     """
+    rig.shell = rig.serial
     rig.load_panthor(heap=None)
     rig.wait_bound()
     done = rig.try_run("gpuctl", "rotate", f"groups={GROUPS}", timeout=60)
@@ -63,6 +65,7 @@ def test_state_survives(rig: Scenario) -> None:
 @scenario()
 def test_returned(rig: Scenario) -> None:
     """Destroying groups and unloading gives every byte back; OP-TEE gets its reclaim."""
+    rig.shell = rig.ssh
     rig.load_optee()
     before = rig.dmabufs()
     rig.load_panthor()

@@ -12,7 +12,7 @@ run: .venv/ready
 test: .venv/ready
 	$(RIG) doctor --install --quiet
 	$(RIG) build
-	$(PYTEST) tests $(ARGS)
+	$(PYTEST) tests/lint tests/unit tests/model tests/guest $(ARGS)
 
 unit: .venv/ready
 	$(PYTEST) tests/unit tests/lint $(ARGS)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from rig.errors import FailureClass
 from rig.scenarios.kit import (
     GPU_DEVICE,
+    HEAP,
     Extent,
     Scenario,
     check,
@@ -28,6 +29,7 @@ def test_in_heap(rig: Scenario) -> None:
     check_prot_sections_lent(rig)
     for section in rig.prot_sections():
         check(section["perm"] == "rw", f"the MCU may {section['perm']!r} the PROT section, not rw")
+    check_heap_refuses_cpu(rig)
     run_a_job(rig)
 
 
@@ -99,6 +101,17 @@ def run_a_job(rig: Scenario) -> None:
     """The GPU runs a command stream to a signalled fence, with the right memory content."""
     done = rig.run("gpuctl", "job", "value=0xc0ffee01")
     check("RESULT ok" in done.output, f"a job did not finish: {done.output.strip()}")
+
+
+def check_heap_refuses_cpu(rig: Scenario) -> None:
+    """User space can map no buffer of the protected heap, but one of the system heap.
+
+    The second half is the control: a heap that cannot be asked would pass the first.
+    """
+    for heap, wanted in ((HEAP, "EINVAL"), ("system", "ok")):
+        said = rig.run("heapctl", heap, "cpu").output.split()
+        for way in ("mmap_read", "mmap_write"):
+            check(f"{way}={wanted}" in said, f"{way} of a buffer of {heap}: {said}, not {wanted}")
 
 
 def fill(rig: Scenario) -> None:

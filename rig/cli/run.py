@@ -13,27 +13,25 @@ from rig import catalogue, doctor
 from rig.cli.options import bed_options, to_options
 from rig.report import results, table
 from rig.report.junit import write_junit
-from rig.runner import new_run_dir, run
+from rig.report.ktap import ktap
+from rig.runner import RunResult, new_run_dir, run
 from rig.testbed import TestBed
 from rig.ui import Reporter, output
 from rig.verdict.verdict import exit_code
+
+
+_FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
 
 
 @click.command("run")
 @click.argument("scenarios", nargs=-1, metavar="[SCENARIO|FAMILY]...")
 @bed_options
 @click.option("--list", "list_only", is_flag=True, help="List the scenarios and stop.")
-@click.option("--junit", type=click.Path(path_type=Path), help="Write a JUnit file.")
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Guests at a time [default: cores].")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the verdicts.")
-def command(
-    scenarios: tuple[str, ...],
-    list_only: bool,
-    junit: Path | None,
-    json_file: Path | None,
-    jobs: int | None,
-    **arguments: Any,
-) -> int:
+@click.option("--junit", type=_FILE, help="Write the verdicts as JUnit XML.")
+@click.option("--ktap", type=_FILE, help="Write the verdicts as KTAP.")
+@click.option("--json", type=_FILE, help="Write the verdicts as JSON.")
+def command(scenarios: tuple[str, ...], list_only: bool, jobs: int | None, **arguments: Any) -> int:
     """Build what is needed, boot guests, run scenarios and print the verdicts.
 
     Exit code: 0 all pass, 1 a scenario failed, 125 cannot judge, 128 and above:
@@ -44,6 +42,7 @@ def command(
         for entry in chosen:
             click.echo(entry.id)
         return 0
+    files = {kind: arguments.pop(kind) for kind in ("junit", "ktap", "json")}
     started = time.monotonic()
     ui, out = Reporter(), output()
     bed = TestBed(to_options(arguments), ui)
@@ -56,10 +55,17 @@ def command(
     title = f"{bed.tree.label} · contract {bed.contract.contract.name} · {bed.options.gpu}"
     table.print_verdicts(out, title, result.verdicts)
     table.print_timings(out, ui.timings)
-    if junit is not None:
-        write_junit(junit, title, result)
-    if json_file is not None:
-        results.write(json_file, bed, result)
+    _write(files, title, bed, result)
     out.print(f"{table.summary(result.verdicts)} in {time.monotonic() - started:.1f} s")
     out.print(f"logs: {result.run_dir}", soft_wrap=True)
     return exit_code(result.verdicts)
+
+
+def _write(files: dict[str, Path | None], title: str, bed: TestBed, result: RunResult) -> None:
+    """The files that the user asked for."""
+    if (path := files["junit"]) is not None:
+        write_junit(path, title, result)
+    if (path := files["ktap"]) is not None:
+        path.write_text(ktap(result.verdicts))
+    if (path := files["json"]) is not None:
+        results.write(path, bed, result)

@@ -19,7 +19,6 @@ from rig.testbed import TestBed
 from rig.ui import Reporter, output
 from rig.verdict.verdict import exit_code
 
-
 _FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
 
 

@@ -15,6 +15,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -29,6 +30,8 @@ from rig.errors import RigError, infra
 
 KEY_CHARS = 20
 MANIFEST = "manifest.json"
+_LEFT = re.compile(r"-[^-]+-\d+")
+"""``-<key>-<pid>``: the end of a scratch folder's name."""
 
 
 def default_root() -> Path:
@@ -51,6 +54,14 @@ def full_disk(exc: OSError, root: Path) -> RigError | None:
             "free some space, run `rig cache gc`, or set RIG_CACHE to a folder on another disk",
         )
     return None
+
+
+def full_disk_words(output: str, root: Path) -> RigError | None:
+    """The error for a full disk when that is what a tool complained of, or None."""
+    code = errno.ENOSPC if os.strerror(errno.ENOSPC) in output else errno.EDQUOT
+    if os.strerror(code) not in output:
+        return None
+    return full_disk(OSError(code, ""), root)
 
 
 @dataclass(frozen=True)
@@ -93,19 +104,10 @@ class Store:
     def find(self, name: str, key: str) -> Artifact | None:
         """The finished artifact, or None. Marks it as used (for gc)."""
         path = self.path_of(name, key)
-        try:
-            manifest = json.loads((path / MANIFEST).read_text())
-        except FileNotFoundError:
-            return None
-        os.utime(path / MANIFEST)
-        return Artifact(
-            name,
-            key,
-            path,
-            manifest["inputs"],
-            float(manifest["seconds"]),
-            float(manifest["cpu_seconds"]),
-        )
+        artifact = _read(name, key, path)
+        if artifact is not None:
+            os.utime(path / MANIFEST)
+        return artifact
 
     def work(self, name: str) -> Path:
         """The persistent build folder of `name`; use it only under `lock(name)`."""
@@ -130,9 +132,14 @@ class Store:
 
     @contextmanager
     def publishing(self, name: str, key: str, inputs: Mapping[str, str]) -> Iterator[Path]:
-        """A scratch folder that becomes the artifact when the block ends without an error."""
+        """A scratch folder that becomes the artifact when the block ends without an error.
+
+        Only under `lock(name)`.
+        """
+        for left in (self.root / "tmp").glob(f"{name}-*"):
+            if _LEFT.fullmatch(left.name.removeprefix(name)):  # of a build that was killed
+                shutil.rmtree(left, ignore_errors=True)
         scratch = self.root / "tmp" / f"{name}-{key}-{os.getpid()}"
-        shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         started, cpu = time.monotonic(), _children_cpu()
         try:
@@ -142,11 +149,12 @@ class Store:
                 "inputs": dict(inputs),
                 "seconds": round(time.monotonic() - started, 1),
                 "cpu_seconds": round(_children_cpu() - cpu, 1),
+                "files": _sizes(scratch),
             }
             (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
             final = self.path_of(name, key)
             final.parent.mkdir(parents=True, exist_ok=True)
-            if final.exists():  # a folder without a manifest: somebody deleted half of it
+            if final.exists():  # damaged: somebody deleted part of it
                 shutil.rmtree(final)
             scratch.rename(final)
         except OSError as exc:
@@ -159,9 +167,8 @@ class Store:
         found: list[tuple[Artifact, float]] = []
         for manifest in (self.root / "store").glob(f"*/*/{MANIFEST}"):
             used = manifest.stat().st_mtime
-            artifact = self.find(manifest.parent.parent.name, manifest.parent.name)
-            if artifact is not None:
-                os.utime(manifest, (used, used))  # looking is not using
+            folder = manifest.parent  # looking is not using: no `find`
+            if (artifact := _read(folder.parent.name, folder.name, folder)) is not None:
                 found.append((artifact, used))
         return sorted(found, key=lambda pair: pair[1])
 
@@ -171,6 +178,31 @@ class Store:
             doomed = self.root / "tmp" / f"gc-{artifact.name}-{artifact.key}-{os.getpid()}"
             artifact.path.rename(doomed)
             shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _read(name: str, key: str, path: Path) -> Artifact | None:
+    """The artifact in `path`, or None when it is not there whole: then it is built again."""
+    try:
+        manifest = json.loads((path / MANIFEST).read_text())
+        artifact = Artifact(
+            name,
+            key,
+            path,
+            manifest["inputs"],
+            float(manifest["seconds"]),
+            float(manifest["cpu_seconds"]),
+        )
+        files: dict[str, int] = manifest.get("files", {})
+        whole = all((path / file).lstat().st_size == size for file, size in files.items())
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+        return None
+    return artifact if whole else None
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Size of every file below `folder`, bytes: enough to see later whether one was harmed."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_symlink() or path.is_file())
+    return {str(path.relative_to(folder)): path.lstat().st_size for path in files}
 
 
 def _children_cpu() -> float:

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from rig.errors import FailureClass, RigError, infra, usage
 from rig.kernel.patches import Patch
-from rig.store import Store
+from rig.kernel.products import products
+from rig.store import Store, full_disk_words
 
 PANTHOR = "drivers/gpu/drm/panthor"
 UAPI = "include/uapi/drm/panthor_drm.h"
@@ -41,25 +42,61 @@ class KernelRepo:
     """Snapshots, patched states and the one worktree, in the store's `work/linux`."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._root = store.work("linux")
         self._git_dir = self._root / "repo.git"
         self.worktree = self._root / "src"
-        if not self._git_dir.exists():
+        if not (self._git_dir / "objects" / "pack").exists():  # made last: an init cut off counts
             self._run(["init", "-q", "--bare", str(self._git_dir)], index=None)
-            for key, value in _CONFIG.items():
-                self._run(["config", key, value], index=None)
+        (self._git_dir / "info").mkdir(exist_ok=True)
+        (self._git_dir / "info" / "attributes").write_text(_ATTRIBUTES)
 
     def objdir(self, flavour: str) -> Path:
         """kbuild's output folder of one configuration flavour."""
         return self._root / f"obj-{flavour}"
 
     def snapshot(self, path: Path, label: str) -> Tree:
-        """The tree at `path` as it is now. Reads only."""
+        """The tree at `path` as it is now. Reads only.
+
+        Raises `RigError`: USAGE when it is no kernel tree or has files that cannot be read.
+        """
         path = path.resolve()
         require_kernel(path)
         index = self._root / f"index-{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
-        self._run(["add", "-A", *_what_to_add(path)], index=index, work_tree=path)
-        return Tree(self._run(["write-tree"], index=index), label)
+        with self._store.lock(index.name, "rig: another rig reads this tree; waiting for it"):
+            _cut_off(index)
+            try:
+                self._add(path, index)
+            except _GitError as exc:
+                if "Permission denied" not in exc.stderr:
+                    raise
+                raise usage(f"cannot read {path}: {exc.reason()}", "make it readable") from exc
+            return Tree(self._run(["write-tree"], index=index), label)
+
+    def _add(self, path: Path, index: Path) -> None:
+        """All of the tree but build products into `index`.
+
+        In a git checkout its own .gitignore files know the products. An unpacked
+        tarball has no say: kbuild's notes tell what was made in it.
+        """
+        if not (path / ".git").exists():
+            but = [f":(exclude,glob){pattern}" for pattern in products(path)]
+            self._run(["add", "-A", "-f", *_PATHS], index=index, work_tree=path,
+                      stdin="\0".join([".", *but]).encode(errors="surrogateescape"))  # fmt: skip
+            return
+        self._run(["add", "-A", "."], index=index, work_tree=path)
+        if kept := self._tracked_though_ignored(path):
+            self._run(["add", "-f", *_PATHS], index=index, work_tree=path, stdin=b"\0".join(kept))
+
+    def _tracked_though_ignored(self, path: Path) -> list[bytes]:
+        """Files that the checkout has in spite of its .gitignore; asked of a look at its index."""
+        theirs = _index_of(path)
+        if theirs is None:
+            return []
+        ask = ["ls-files", "-z", "-c", "-i", "--exclude-per-directory=.gitignore"]
+        names = self._git(ask, index=theirs, work_tree=path).split(b"\0")
+        root = os.fsencode(path) + b"/"
+        return [b":(literal)" + n for n in names if n and os.path.lexists(root + n)]
 
     def apply(self, tree: Tree, patches: Sequence[Patch], series: str) -> list[Tree]:
         """The state behind each patch, in order.
@@ -94,17 +131,23 @@ class KernelRepo:
     def read(self, tree: Tree, path: str) -> bytes | None:
         """Content of one file of a state, or None."""
         try:
-            return self._run(["cat-file", "blob", f"{tree.id}:{path}"], index=None).encode()
+            return self._git(["cat-file", "blob", f"{tree.id}:{path}"], index=None)
         except _GitError:
             return None
 
     def checkout(self, tree: Tree) -> Path:
-        """Make the worktree that state; only files that differ get a new time stamp."""
+        """Make the worktree that state; only files that differ get a new time stamp.
+
+        Only under the lock `linux-worktree`. What a killed checkout left is put right.
+        """
         self.worktree.mkdir(exist_ok=True)
         index = self._root / "index-worktree"
+        cut_off = _cut_off(index)
         if not index.exists():
             self._run(["read-tree", "--empty"], index=index)
         self._run(["read-tree", "--reset", "-u", tree.id], index=index, work_tree=self.worktree)
+        if cut_off:  # files of the state that was being written and that this one does not have
+            self._run(["clean", "-ffdxq"], index=index, work_tree=self.worktree)
         return self.worktree
 
     def _scratch_index(self, tree: Tree) -> _ScratchIndex:
@@ -118,15 +161,25 @@ class KernelRepo:
         work_tree: Path | None = None,
         stdin: bytes = b"",
     ) -> str:
-        env = {**os.environ, "GIT_DIR": str(self._git_dir), "LC_ALL": "C.UTF-8"}
-        for name in ("GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY"):
-            env.pop(name, None)
+        done = self._git(argv, index=index, work_tree=work_tree, stdin=stdin)
+        return done.decode(errors="replace").strip()
+
+    def _git(
+        self,
+        argv: Sequence[str],
+        *,
+        index: Path | None,
+        work_tree: Path | None = None,
+        stdin: bytes = b"",
+    ) -> bytes:
+        env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        env.update(_ENVIRONMENT, GIT_DIR=str(self._git_dir))
         if index is not None:
             env["GIT_INDEX_FILE"] = str(index)
         if work_tree is not None:
             env["GIT_WORK_TREE"] = str(work_tree)
         done = subprocess.run(
-            ["git", *argv],
+            ["git", *_CONFIG, *argv],
             cwd=work_tree or self._root,
             env=env,
             input=stdin,
@@ -134,16 +187,22 @@ class KernelRepo:
             check=False,
         )
         if done.returncode != 0:
-            raise _GitError(argv, done.stderr.decode(errors="replace"))
-        return done.stdout.decode(errors="replace").strip()
+            stderr = done.stderr.decode(errors="replace")
+            raise full_disk_words(stderr, self._root) or _GitError(argv, stderr)
+        return done.stdout
 
 
-_CONFIG = {
-    "core.looseCompression": "1",  # a kernel is 1.5 GB: time counts more than space here
-    "core.fsync": "none",  # everything can be made again
-    "core.excludesFile": "/dev/null",  # the user's global ignores are not the tree's
-    "gc.auto": "0",
-}
+# The user's own configuration (line ends, ignores, hooks, file watchers) is not the tree's.
+_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
+_CONFIG = (
+    *("-c", "core.looseCompression=1"),  # a kernel is 1.5 GB: time counts more than space here
+    *("-c", "core.fsync=none"),  # everything can be made again
+    *("-c", "core.excludesFile=/dev/null"),
+    *("-c", "gc.auto=0"),
+)
+# Files are taken and written byte for byte, whatever the tree's .gitattributes ask for.
+_ATTRIBUTES = "* -text -filter -ident -working-tree-encoding\n"
+_PATHS = ("--pathspec-from-file=-", "--pathspec-file-nul")
 
 
 class _GitError(RigError):
@@ -174,22 +233,21 @@ class _ScratchIndex:
         self._folder.cleanup()
 
 
-def _what_to_add(path: Path) -> list[str]:
-    """Arguments of `git add`: everything but build products.
-
-    In a git checkout the tree's own .gitignore files know them. An unpacked tarball
-    has no say: Debian's linux-source ignores the whole tree in its .gitignore.
-    """
-    if (path / ".git").exists():
-        return ["."]
-    return ["-f", ".", *(f":(exclude,glob){pattern}" for pattern in _PRODUCTS)]
+def _cut_off(index: Path) -> bool:
+    """Take away the lock that a killed git left on `index`; we hold the rig's own lock."""
+    lock = index.with_name(index.name + ".lock")
+    there = lock.exists()
+    lock.unlink(missing_ok=True)
+    return there
 
 
-_PRODUCTS = (
-    *(f"**/*.{suffix}" for suffix in ("o", "ko", "a", "cmd", "mod", "mod.c", "order", "symvers")),
-    *(".config*", "include/config/**", "include/generated/**", "arch/*/include/generated/**"),
-    *("vmlinux", "vmlinux.*", "System.map", "**/.tmp_*"),
-)
+def _index_of(path: Path) -> Path | None:
+    """The index of a checkout, or of a linked worktree (there `.git` is a file)."""
+    git = path / ".git"
+    if git.is_file():
+        git = path / git.read_text().partition(":")[2].strip()
+    index = git / "index"
+    return index if index.is_file() else None
 
 
 def require_kernel(path: Path) -> None:

@@ -29,6 +29,9 @@ from filelock import FileLock, Timeout
 from rig.errors import RigError, infra
 
 KEY_CHARS = 20
+GIB = 1 << 30
+DEFAULT_GIB = 20.0
+"""How much the finished artifacts may take before the least recently used ones go."""
 MANIFEST = "manifest.json"
 _LEFT = re.compile(r"-[^-]+-\d+")
 """``-<key>-<pid>``: the end of a scratch folder's name."""
@@ -171,6 +174,22 @@ class Store:
             if (artifact := _read(folder.parent.name, folder.name, folder)) is not None:
                 found.append((artifact, used))
         return sorted(found, key=lambda pair: pair[1])
+
+    def trim(self, max_bytes: int) -> list[tuple[Artifact, int]]:
+        """Remove the least recently used artifacts until at most `max_bytes` are left.
+
+        Returns what went, with its size in bytes.
+        """
+        found = [(artifact, artifact.size) for artifact, _used in self.artifacts()]
+        total = sum(size for _artifact, size in found)
+        gone: list[tuple[Artifact, int]] = []
+        for artifact, size in found:
+            if total <= max_bytes:
+                break
+            self.remove(artifact)
+            total -= size
+            gone.append((artifact, size))
+        return gone
 
     def remove(self, artifact: Artifact) -> None:
         """Delete one artifact; readers that hold open files keep them."""

@@ -7,9 +7,7 @@ import time
 
 import click
 
-from rig.store import Store
-
-GIB = 1 << 30
+from rig.store import DEFAULT_GIB, GIB, Store
 
 
 @click.group("cache")
@@ -37,16 +35,14 @@ def ls() -> None:
 
 
 @command.command("gc")
-@click.option("--max-gib", default=20.0, show_default=True, help="Keep at most this much.")
+@click.option("--max-gib", default=DEFAULT_GIB, show_default=True, help="Keep at most this much.")
 def gc(max_gib: float) -> None:
-    """Remove the least recently used artifacts until the store is small enough."""
+    """Remove the least recently used artifacts until the store is small enough.
+
+    `rig run` and `rig build` do so by themselves, at the default, after a build.
+    """
     store = Store()
-    found = [(artifact, artifact.size) for artifact, _used in store.artifacts()]
-    total = sum(size for _artifact, size in found)
-    for artifact, size in found:
-        if total <= max_gib * GIB:
-            break
-        store.remove(artifact)
-        total -= size
+    for artifact, size in store.trim(int(max_gib * GIB)):
         click.echo(f"removed {artifact.name} {artifact.key} ({size / 1e6:.1f} MB)")
-    click.echo(f"{total / 1e6:.1f} MB left in {store.root}")
+    left = sum(artifact.size for artifact, _used in store.artifacts())
+    click.echo(f"{left / 1e6:.1f} MB left in {store.root}")

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Command streams of Mali CSF GPUs: instruction table, assembler, disassembler."""

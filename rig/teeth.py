@@ -8,6 +8,7 @@ or a mutant that does not build is neither.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +33,8 @@ class Mutant:
     """Contract it is a mutation of."""
     finding: str
     """The defect, in one sentence."""
+    says: str
+    """Regular expression that the sentence of every killer must match: the right cause."""
     killers: tuple[str, ...]
     survivors: tuple[str, ...]
     faults: tuple[tuple[str, int], ...] = ()
@@ -54,8 +57,13 @@ class Bite:
 
     @property
     def good(self) -> bool:
-        """Whether a killer failed, or a survivor passed."""
-        return self.verdict.outcome is self.wanted
+        """Whether a killer failed for the row's reason, or a survivor passed."""
+        if self.verdict.outcome is not self.wanted:
+            return False
+        return self.wanted is Outcome.PASS or self._names_the_cause()
+
+    def _names_the_cause(self) -> bool:
+        return re.search(self.mutant.says, self.verdict.sentence) is not None
 
 
 def load(table: Path = TABLE) -> list[Mutant]:
@@ -66,6 +74,7 @@ def load(table: Path = TABLE) -> list[Mutant]:
             row["name"],
             row["base"],
             row["finding"],
+            row["says"],
             tuple(row["killers"]),
             tuple(row["survivors"]),
             tuple(row.get("faults", {}).items()),

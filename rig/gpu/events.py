@@ -23,6 +23,7 @@ KINDS = frozenset(
         *("glb-req", "glb-event", "as-cmd", "mmu-fault", "gpu-fault", "violation"),
         *("csg-start", "csg-resume", "csg-suspend", "csg-terminate"),
         *("cs-blocked", "cs-fault", "cs-fatal", "sections-unknown"),
+        *("protm-pend", "protm-enter", "protm-exit", "protm-fault", "protm-suspend"),
     }
 )
 _POLL_S = 0.01
@@ -89,6 +90,8 @@ class EventLog:
                 f"the GPU's event log has a gap: #{event.seq} follows #{self._events[-1].seq}",
                 log=self._path,
             )
+        if event.fields.get("truncated"):
+            raise infra(f"event {event.kind} #{event.seq} did not fit its line", log=self._path)
         self._events.append(event)
 
     @property

@@ -35,16 +35,20 @@ def test_in_heap(rig: Scenario) -> None:
 
 @scenario()
 def test_never_touched(rig: Scenario) -> None:
-    """What lies in the section survives suspend, slow reset and a GPU reset (T-3a).
+    """What lies in the section survives load, suspend, slow reset and a GPU reset (T-3a).
 
-    The host writes a pattern past the guest; whoever clears, reloads or moves
-    the section on any of the three ways back loses it.
+    The host writes a pattern past the guest, over the whole heap before the load;
+    whoever clears, loads or moves the section at any time loses it.
     """
     rig.load_optee()
+    keeper = rig.spawn("heapctl", HEAP, "hold", "4096")  # lends the pool before the driver does
+    keeper.expect("READY")
+    for extent in rig.lent():
+        rig.ram.write(extent.start, PATTERN * (extent.size // len(PATTERN)))
     rig.load_panthor()
     rig.wait_bound()
     where = prot_extents(rig)
-    fill(rig)
+    check_untouched(rig, where, "the load")
 
     rig.suspend_gpu()
     rig.resume_gpu()
@@ -61,6 +65,7 @@ def test_never_touched(rig: Scenario) -> None:
     check_untouched(rig, where, "a GPU reset")
     check_prot_sections_lent(rig)
     run_a_job(rig)
+    rig.finish(keeper)
 
 
 @scenario(contracts=("base", "heap-name"), flavour="direct")
@@ -112,12 +117,6 @@ def check_heap_refuses_cpu(rig: Scenario) -> None:
         said = rig.run("heapctl", heap, "cpu").output.split()
         for way in ("mmap_read", "mmap_write"):
             check(f"{way}={wanted}" in said, f"{way} of a buffer of {heap}: {said}, not {wanted}")
-
-
-def fill(rig: Scenario) -> None:
-    """Write the pattern over every PROT section, past the guest's CPU."""
-    for extent in prot_extents(rig):
-        rig.ram.write(extent.start, PATTERN * (extent.size // len(PATTERN)))
 
 
 def check_untouched(rig: Scenario, where: list[Extent], after: str) -> None:

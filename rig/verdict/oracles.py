@@ -73,6 +73,9 @@ def secure(session: Session) -> list[Complaint]:
 
 def device(session: Session) -> list[Complaint]:
     """Broken contracts that the device reported; the log and the counter must agree."""
+    events = session.gpu.read()
+    if events and events[0].seq != 0:
+        return [Complaint(FailureClass.INFRA, "the GPU's event log lacks its beginning")]
     violations = session.gpu.of_kind("violation")
     counted = session.counter("violations")
     if counted != len(violations):

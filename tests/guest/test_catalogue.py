@@ -36,6 +36,11 @@ def test_verdict(rig: Rig, contract: str, scenario: str, expected: str) -> None:
         assert row["sentence"]
 
 
+@pytest.mark.parametrize("contract", ARGUMENTS)
+def test_a_run_of_passes_ends_with_0(rig: Rig, contract: str) -> None:
+    assert rig(*ARGUMENTS[contract]).code == 0
+
+
 def test_a_pinned_contract_makes_not_applicable_a_failure(rig: Rig) -> None:
     ran = rig("--no-series", "--contract", "heap-name", "probe-defer")
     assert ran.code == 1

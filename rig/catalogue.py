@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rig.errors import usage
+from rig.errors import infra, usage
 
 FOLDER = Path(__file__).parent / "scenarios"
 _NO_FAMILY = {"__init__.py", "kit.py", "terms.py"}
@@ -50,11 +50,18 @@ def entries(folder: Path = FOLDER) -> list[Entry]:
     for file in sorted(folder.glob("*.py")):
         if file.name in _NO_FAMILY:
             continue
-        for node in ast.parse(file.read_text()).body:
+        for node in _parsed(file).body:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 family, name = scenario_id(file, node.name).split("/")
                 found.append(Entry(family, name, file, node.name))
     return found
+
+
+def _parsed(file: Path) -> ast.Module:
+    try:
+        return ast.parse(file.read_text(), str(file))
+    except (SyntaxError, UnicodeDecodeError, OSError) as exc:
+        raise infra(f"cannot read the scenarios of {file.name}: {exc}", "mend the file") from exc
 
 
 def select(names: Sequence[str], catalogue: Sequence[Entry]) -> list[Entry]:

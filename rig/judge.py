@@ -25,12 +25,17 @@ class Judge:
         self.bed = bed
         self.run_dir = run_dir
         self.verdicts: list[Verdict] = []
+        self.interrupted = False
+        """Whether Ctrl-C ended the run."""
+        self.collect_error = ""
+        """Why pytest could not read a scenario's file."""
         self._stages: dict[str, float] = {}
 
     @pytest.fixture
     def rig(self, request: pytest.FixtureRequest) -> Generator[Scenario]:
         """A booted guest for one scenario."""
         item = request.node
+        self._stages = {}  # a guest that does not come up has none, not its predecessor's
         spec = _spec_of(item)
         self._require_applicable(spec)
         with Session(self.bed, self._folder(item), spec.config) as session:
@@ -46,6 +51,17 @@ class Judge:
                 f"the tree under test speaks {detected.contract.name} ({detected.why})",
             )
 
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Ctrl-C: no verdict. (pytest.exit() comes here too, and must not look like one.)"""
+        self.interrupted = isinstance(excinfo.value, KeyboardInterrupt)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A file that cannot be imported: keep the reason."""
+        if report.failed:
+            words = [line.strip() for line in report.longreprtext.splitlines() if line.strip()]
+            told = [word.removeprefix("E").strip() for word in words if word.startswith("E ")]
+            self.collect_error = f"cannot load {report.nodeid}: {(told or words or ['?'])[-1]}"
+
     def _folder(self, item: pytest.Item) -> Path:
         return self.run_dir / _id_of(item).replace("/", ".")
 
@@ -53,6 +69,8 @@ class Judge:
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
         """Behind the scenario's own checks: the token and the oracles; then the verdict."""
         scenario = pyfuncitem.funcargs.get("rig")
+        if scenario is None:
+            raise RigError(FailureClass.INFRA, f"{pyfuncitem.name} has no guest: it takes no `rig`")
         started = time.monotonic()
         try:
             result = yield

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import shutil
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -18,15 +20,16 @@ import pytest
 
 from rig.catalogue import Entry
 from rig.durations import Durations
-from rig.errors import infra
+from rig.errors import FailureClass, infra
 from rig.judge import Judge
-from rig.store import Store
+from rig.store import Store, full_disk
 from rig.testbed import TestBed
-from rig.verdict.verdict import Verdict
+from rig.verdict.verdict import Outcome, Verdict
 
 KEEP_RUNS = 30
 GUEST_BYTES = 1 << 30
 """Memory that one guest and its QEMU may take."""
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,16 @@ class RunResult:
 def new_run_dir(store: Store, label: str = "run") -> Path:
     """A fresh folder for a run's logs; the oldest ones make room."""
     root = store.root / "runs"
+    try:
+        return _new_folder(root, label)
+    except OSError as exc:
+        raise full_disk(exc, root) or infra(
+            f"cannot create a folder for the run in {root}: {exc.strerror}",
+            "make it a folder you may write to, or set RIG_CACHE to one",
+        ) from exc
+
+
+def _new_folder(root: Path, label: str) -> Path:
     root.mkdir(exist_ok=True)
     for old in sorted(p for p in root.iterdir() if p.is_dir() and not p.is_symlink())[:-KEEP_RUNS]:
         shutil.rmtree(old, ignore_errors=True)
@@ -70,6 +83,8 @@ def run(
     Every entry ends in exactly one verdict, in the order of `entries`; one that
     does not is the rig's failure.
     """
+    if not entries:
+        raise infra("no scenario was chosen: nothing would be judged", "`rig run --list`")
     started = time.monotonic()
     bed.build_all()
     history = Durations(bed.builder.store)
@@ -103,6 +118,9 @@ def _pool(bed: TestBed, entries: Sequence[Entry], run_dir: Path, jobs: int) -> I
     except BrokenProcessPool as exc:
         raise infra("a worker of the run was killed", "see the logs", run_dir) from exc
     finally:
+        for worker in multiprocessing.active_children():
+            if worker.pid:  # `kill -INT` told only us; idle workers do not listen
+                os.kill(worker.pid, signal.SIGINT)
         pool.shutdown(cancel_futures=True)
 
 
@@ -110,11 +128,28 @@ _inherited: list[TestBed] = []
 
 
 def _inherit(bed: TestBed) -> None:
+    """Start of a worker: it dies with the rig, and hears Ctrl-C only while it judges."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
+        raise infra("this kernel cannot end a worker with its rig")
+    parent = multiprocessing.parent_process()
+    if parent is None or parent.pid != os.getppid():
+        os._exit(FailureClass.LOST.exit_code)  # the rig ended before the call above
     _inherited[:] = [bed]
 
 
 def _judge_inherited(entry: Entry, run_dir: Path) -> Verdict:
-    return _judge(_inherited[0], entry, run_dir)
+    if not _inherited:
+        raise KeyboardInterrupt
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return _judge(_inherited[0], entry, run_dir)
+    except KeyboardInterrupt:
+        _inherited.clear()  # what is queued for this worker is not begun any more
+        raise
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _judge(bed: TestBed, entry: Entry, run_dir: Path) -> Verdict:
@@ -127,9 +162,10 @@ def _judge(bed: TestBed, entry: Entry, run_dir: Path) -> Verdict:
     ]
     path = run_dir / f"{entry.id.replace('/', '.')}.pytest.log"
     with path.open("w") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-        code = pytest.main(arguments, plugins=[judge])
-    if code == pytest.ExitCode.INTERRUPTED:
+        pytest.main(arguments, plugins=[judge])
+    if judge.interrupted:  # pytest's exit code says the same of a file it cannot import
         raise KeyboardInterrupt
     if [verdict.scenario for verdict in judge.verdicts] != [entry.id]:
-        raise infra(f"no verdict for {entry.id}", "see the log", path)
+        why = judge.collect_error or f"no verdict; see {path}"
+        return Verdict(entry.id, Outcome.ERROR, why, FailureClass.INFRA)
     return judge.verdicts[0]

@@ -20,9 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from rig.artifacts.leash import Leashed
 from rig.artifacts.sources import Sources
 from rig.errors import FailureClass, RigError
-from rig.store import Artifact, Store, key_of
+from rig.store import Artifact, Store, full_disk_words, key_of
 from rig.ui import Reporter
 
 TAIL_LINES = 12
@@ -86,28 +87,17 @@ class Job:
             log.write(f"\n$ {' '.join(command)}\n".encode())
             log.flush()
             try:
-                child = subprocess.Popen(
-                    command,
-                    cwd=cwd,
-                    env={**os.environ, **self.env, **(env or {})},
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                )
+                leashed = Leashed(command, cwd, {**os.environ, **self.env, **(env or {})})
             except FileNotFoundError as exc:
                 raise RigError(
                     FailureClass.INFRA,
                     f"{command[0]} is not installed",
                     hint="`rig doctor` prints the one apt command that is missing",
                 ) from exc
-            try:
+            with leashed as child:
                 tail = self._follow(child, log.write, title, steps)
-            except BaseException:
-                child.terminate()
-                child.wait()
-                raise
-        if child.wait() != 0:
-            raise RigError(
+        if child.returncode != 0:
+            raise full_disk_words("\n".join(tail), self.builder.store.root) or RigError(
                 failure or self.recipe.failure,
                 f"{self.recipe.name}: {title} failed: {_reason(tail)}",
                 hint=hint,

@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+import time
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
 
 import click
 from rich.console import Console
 
-from rig.errors import FailureClass, RigError
+from rig.errors import FailureClass, RigError, infra
 from rig.store import default_root, full_disk
 
 _COMMANDS = {
@@ -48,7 +53,14 @@ def cli() -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point: every failure ends here as one clear line and its class's exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
     sys.exit(_run(argv))
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    """SIGTERM and a closed terminal end the rig as Ctrl-C does: all is taken down first."""
+    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -57,21 +69,35 @@ def _run(argv: Sequence[str] | None) -> int:
     except click.ClickException as exc:
         _complain(RigError(FailureClass.USAGE, exc.format_message(), hint="rig --help"))
         return FailureClass.USAGE.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as exc:
+        by = next(iter(exc.args), None) or "Ctrl-C"
         _complain(
-            RigError(FailureClass.INTERRUPTED, "stopped by Ctrl-C; finished artifacts are kept")
+            RigError(FailureClass.INTERRUPTED, f"stopped by {by}; finished artifacts are kept")
         )
         return FailureClass.INTERRUPTED.exit_code
     except RigError as exc:
         _complain(exc)
         return exc.failure.exit_code
-    except OSError as exc:
-        error = full_disk(exc, default_root())
-        if error is None:
-            raise
-        _complain(error)
-        return error.failure.exit_code
+    except Exception as exc:  # noqa: BLE001 - Python's own exit code 1 would be a verdict
+        full = full_disk(exc, default_root()) if isinstance(exc, OSError) else None
+        _complain(full or _unforeseen(exc))
+        return FailureClass.INFRA.exit_code
     return result if isinstance(result, int) else 0
+
+
+def _unforeseen(exc: Exception) -> RigError:
+    """The error for what no code foresaw; its traceback goes into a file."""
+    told = f"{type(exc).__name__}: {exc}"
+    log: Path | None = default_root() / "logs" / f"rig-{time.strftime('%Y%m%d-%H%M%S')}.log"
+    try:
+        assert log is not None
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("".join(traceback.format_exception(exc)))
+    except OSError:
+        log = None
+    if isinstance(exc, OSError):
+        return infra(told, "check that path and its permissions", log)
+    return infra(f"a bug in the rig: {told}", "please report it with the log", log)
 
 
 def _complain(error: RigError) -> None:

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: MIT
+"""Judge and runner without a guest: whatever a scenario does, no hole becomes a pass."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from rig import judge as judge_module
+from rig.catalogue import Entry, entries
+from rig.errors import FailureClass, RigError
+from rig.kernel.contract import HEAP_NAME, Detected
+from rig.paths import REPO
+from rig.runner import new_run_dir, run
+from rig.scenarios import kit
+from rig.store import Store
+from rig.ui import Reporter
+from rig.verdict.oracles import Complaint
+from rig.verdict.verdict import Outcome, Verdict, exit_code
+
+INFRA = FailureClass.INFRA
+
+
+@dataclass
+class FakeSession:
+    """A guest that says what the test wants it to have said."""
+
+    bed: Any
+    run_dir: Path
+    config: Any
+    timings: dict[str, float] = field(default_factory=lambda: {"boot": 1.0})
+    shell: Any = None
+    vm: Any = None
+
+    def __enter__(self) -> FakeSession:
+        if "boot_fails" in str(self.run_dir).replace("-", "_"):
+            raise RigError(FailureClass.BOOT, "no user space")
+        self.vm = SimpleNamespace(pid=1, spec=SimpleNamespace(console_log=None))
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        if "teardown" in str(self.run_dir):
+            raise RigError(INFRA, "QEMU did not go")
+
+
+class Bench:
+    """Runs private scenarios on fake guests."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "scenarios"
+        self.folder.mkdir()
+        self.store = Store(folder / "cache")
+        self.bed: Any = SimpleNamespace(
+            contract=Detected(HEAP_NAME, "a test"),
+            builder=SimpleNamespace(store=self.store),
+            ui=Reporter(),
+            build_all=lambda: None,
+        )
+
+    def judge(self, body: str, *, jobs: int = 1) -> list[Verdict]:
+        head = "from rig.scenarios.kit import *\nfrom rig.errors import *\nimport os, pytest\n"
+        (self.folder / "fam.py").write_text(head + textwrap.dedent(body))
+        chosen = entries(self.folder)
+        return run(self.bed, chosen, new_run_dir(self.store), jobs=jobs).verdicts
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setattr(judge_module, "Session", FakeSession)
+    monkeypatch.setattr(judge_module, "token", lambda *_: None)
+    monkeypatch.setattr(judge_module, "complaints", lambda *_: [])
+    yield Bench(tmp_path)
+    for name in [name for name in sys.modules if name == "fam"]:
+        del sys.modules[name]
+
+
+def test_a_pass_is_a_pass(bench: Bench) -> None:
+    (verdict,) = bench.judge("@scenario()\ndef test_good(rig): pass\n")
+    assert (verdict.scenario, verdict.outcome) == ("fam/good", Outcome.PASS)
+    assert verdict.stages["boot"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome", "failure", "says"),
+    [
+        ("check(0, 'the heap is empty')", Outcome.FAIL, FailureClass.ASSERT, "the heap is empty"),
+        ("raise RigError(FailureClass.HANG, 'stuck')", Outcome.FAIL, FailureClass.HANG, "stuck"),
+        ("raise RigError(FailureClass.LOST, 'x')", Outcome.ERROR, FailureClass.LOST, "x"),
+        ("rig.no_such_thing()", Outcome.ERROR, INFRA, "AttributeError"),
+        ("assert 1 == 2", Outcome.ERROR, INFRA, "AssertionError"),
+        ("pytest.skip('today not')", Outcome.ERROR, INFRA, "today not"),
+        ("pytest.xfail('known')", Outcome.ERROR, INFRA, "known"),
+        ("raise SystemExit(0)", Outcome.ERROR, INFRA, "SystemExit"),
+        ("pytest.exit('enough', 0)", Outcome.ERROR, INFRA, "no verdict"),
+    ],
+)
+def test_every_other_end_is_none(
+    bench: Bench, body: str, outcome: Outcome, failure: FailureClass, says: str
+) -> None:
+    (verdict,) = bench.judge(f"@scenario()\ndef test_bad(rig): {body}\n")
+    assert (verdict.outcome, verdict.failure) == (outcome, failure)
+    assert says in verdict.sentence
+    assert exit_code([verdict]) == failure.exit_code
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("def test_bare(): pass\n", "no guest"),
+        ("def test_unmarked(rig): pass\n", "is no @scenario"),
+        ("import no_such_module\ndef test_x(rig): pass\n", "No module named 'no_such_module'"),
+        ("@scenario()\n@pytest.mark.skip\ndef test_x(rig): pass\n", "Skipped"),
+        ("@scenario()\ndef test_x(rig, nothing): pass\n", "nothing"),
+        ("@scenario()\n@pytest.mark.parametrize('n', [])\ndef test_x(rig, n): pass\n", ""),
+        ("@scenario()\ndef test_teardown(rig): pass\n", "QEMU did not go"),
+    ],
+)
+def test_a_scenario_that_judges_nothing_is_an_error(bench: Bench, source: str, says: str) -> None:
+    (verdict,) = bench.judge(source)
+    assert verdict.outcome is Outcome.ERROR
+    assert says in verdict.sentence
+    assert exit_code([verdict]) == INFRA.exit_code
+
+
+def test_a_guest_that_does_not_come_up_has_no_boot_time(bench: Bench) -> None:
+    both = "@scenario()\ndef test_a(rig): pass\n@scenario()\ndef test_boot_fails(rig): pass\n"
+    good, bad = bench.judge(both)
+    assert good.outcome is Outcome.PASS
+    assert (bad.failure, bad.exit_code) == (FailureClass.BOOT, 125)
+    assert "boot" not in bad.stages
+
+
+def test_a_broken_file_leaves_the_other_verdicts(bench: Bench) -> None:
+    (bench.folder / "worse.py").write_text("import nowhere_at_all\ndef test_x(rig): pass\n")
+    good, bad = bench.judge("@scenario()\ndef test_good(rig): pass\n", jobs=2)
+    assert (good.outcome, bad.outcome) == (Outcome.PASS, Outcome.ERROR)
+    assert "nowhere_at_all" in bad.sentence
+
+
+def test_a_file_that_is_no_python(bench: Bench) -> None:
+    with pytest.raises(RigError, match=r"fam\.py.*line 4") as caught:
+        bench.judge("def test_x(rig:\n")
+    assert caught.value.failure is INFRA
+
+
+def test_nothing_to_judge_is_no_pass(bench: Bench) -> None:
+    with pytest.raises(RigError, match="no scenario was chosen"):
+        bench.judge("x = 1\n")
+    assert exit_code([]) == INFRA.exit_code
+
+
+def test_an_oracle_turns_a_pass_into_a_failure(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [Complaint(FailureClass.OOPS, "kernel log: Oops"), Complaint(INFRA, "more")]
+    monkeypatch.setattr(judge_module, "complaints", lambda *_: found)
+    (verdict,) = bench.judge("@scenario()\ndef test_x(rig): pass\n")
+    assert (verdict.outcome, verdict.failure) == (Outcome.FAIL, FailureClass.OOPS)
+    assert "Oops (and 1 more)" in verdict.sentence
+
+
+def test_a_contract_that_is_not_spoken(bench: Bench) -> None:
+    (verdict,) = bench.judge("@scenario(contracts=('protm-init',))\ndef test_x(rig): pass\n")
+    assert (verdict.outcome, exit_code([verdict])) == (Outcome.NOT_APPLICABLE, 125)
+    assert "speaks heap-name" in verdict.sentence
+
+
+def test_a_killed_worker_is_not_a_pass(bench: Bench) -> None:
+    source = "@scenario()\ndef test_a(rig): os.kill(os.getpid(), 9)\n"
+    with pytest.raises(RigError, match="worker of the run was killed"):
+        bench.judge(source + "@scenario()\ndef test_b(rig): pass\n", jobs=2)
+
+
+def test_a_run_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(RigError, match="cannot create a folder for the run") as caught:
+        new_run_dir(store)
+    assert caught.value.failure is INFRA
+
+
+SLEEPY = """
+    import sys, time
+    from pathlib import Path
+    import pytest
+    from tests.unit import test_judge
+    from rig import judge as judge_module
+    from rig.cli import main
+    judge_module.Session = test_judge.FakeSession
+    judge_module.token = lambda *_: None
+    judge_module.complaints = lambda *_: []
+    bench = test_judge.Bench(Path(sys.argv[1]))
+    body = "import time\\n" + "".join(
+        f"@scenario()\\ndef test_s{n}(rig):\\n"
+        f"    open({sys.argv[1]!r} + f'/pid-{{os.getpid()}}', 'w')\\n    time.sleep(20)\\n"
+        for n in range(4))
+    main._stop and main.cli.add_command(main.click.Command(
+        "sleepy", callback=lambda: bench.judge("import sys\\n" + body, jobs=2)))
+    main._Lazy.get_command = lambda self, ctx, name: self.commands[name]
+    main.main(["sleepy"])
+"""
+
+
+@contextmanager
+def sleepy(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """A rig in the middle of two scenarios, and its workers' process ids."""
+    argv = [sys.executable, "-c", textwrap.dedent(SLEEPY), str(folder)]
+    rig = subprocess.Popen(
+        argv, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "RIG_CACHE": str(folder / "cache")}, start_new_session=True,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 20
+        while len(found := list(folder.glob("pid-*"))) < 2:
+            assert time.monotonic() < deadline
+            assert rig.poll() is None
+            time.sleep(0.02)
+        yield rig, [int(path.name.removeprefix("pid-")) for path in found]
+    finally:
+        rig.kill()
+        rig.communicate()
+
+
+def wait_gone(pids: list[int]) -> None:
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}/cmdline").exists() and _runs(pid) for pid in pids):
+        assert time.monotonic() < deadline, f"still there: {pids}"
+        time.sleep(0.02)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("number", "whole_group"),
+    [(signal.SIGINT, True), (signal.SIGINT, False), (signal.SIGTERM, False)],
+)
+def test_a_stopped_rig_stops_its_scenarios(
+    tmp_path: Path, number: signal.Signals, whole_group: bool
+) -> None:
+    """One process by `kill`, or all by the terminal's Ctrl-C: 130, one line, nothing left."""
+    with sleepy(tmp_path) as (rig, workers):
+        started = time.monotonic()
+        (os.killpg if whole_group else os.kill)(rig.pid, number)
+        _out, err = rig.communicate(timeout=20)
+        assert rig.returncode == FailureClass.INTERRUPTED.exit_code
+        assert time.monotonic() - started < 10
+        assert "stopped by" in err
+        assert "Traceback" not in err
+        wait_gone(workers)
+
+
+def test_a_killed_rig_leaves_no_worker(tmp_path: Path) -> None:
+    with sleepy(tmp_path) as (rig, workers):
+        rig.kill()
+        rig.wait()
+        wait_gone(workers)
+
+
+def test_kit_is_imported_by_scenarios() -> None:
+    """The private scenarios above rely on it."""
+    assert {"scenario", "check"} <= set(kit.__all__)
+
+
+def test_an_entry_names_its_test() -> None:
+    entry = Entry("a-b", "c-d", Path("/x/a_b.py"), "test_c_d")
+    assert (entry.id, entry.node) == ("a-b/c-d", "/x/a_b.py::test_c_d")

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Iterable
 
 from rig.store import Store
@@ -29,6 +31,7 @@ class Durations:
     def update(self, verdicts: Iterable[Verdict]) -> None:
         """Remember a run; another rig may do so at the same time: the last one wins."""
         self._seconds.update((v.scenario, round(sum(v.stages.values()), 1)) for v in verdicts)
-        scratch = self._path.with_suffix(".new")
-        scratch.write_text(json.dumps(self._seconds, indent=1, sort_keys=True))
-        scratch.rename(self._path)
+        scratch = self._path.with_suffix(f".{os.getpid()}")
+        with contextlib.suppress(OSError):  # a full disk must not cost the verdicts
+            scratch.write_text(json.dumps(self._seconds, indent=1, sort_keys=True))
+            scratch.rename(self._path)

@@ -7,6 +7,7 @@ a series that only touches panthor, and every mutant, reuses the Image.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -23,6 +24,8 @@ from rig.paths import REPO
 
 CROSS = "aarch64-linux-gnu-"
 HELPER = REPO / "guest" / "modules" / "righeap"
+WORKTREE = "linux-worktree"
+WAITING = "rig: another rig builds in the kernel worktree; waiting for it"
 MODULES_STEPS = 40
 IMAGE_STEPS = 3300  # lines kbuild prints for a whole build: only for the progress bar
 _REPRODUCIBLE = {
@@ -106,6 +109,8 @@ class ImageRecipe(Recipe):
         """The tree without panthor, the fragments, the compiler."""
         return {
             "tree-without-panthor": self.repo.without(self.tree, PANTHOR),
+            # what panthor selects is built into the Image or into other modules
+            "panthor-kconfig": _digest(self.repo.read(self.tree, f"{PANTHOR}/Kconfig")),
             "config": self.flavour.load().digest,
             "gcc": tool_version(f"{CROSS}gcc", "--version"),
             "binutils": tool_version(f"{CROSS}ld", "--version"),
@@ -113,7 +118,7 @@ class ImageRecipe(Recipe):
 
     def build(self, job: Job) -> None:
         """Build in the worktree, then take the products out."""
-        with job.builder.store.lock("linux-worktree"):
+        with job.builder.store.lock(WORKTREE, on_wait=WAITING):
             kernel = _KernelBuild(job, self.repo, self.tree, self.flavour)
             kernel.image(job.key)
             for product in ("arch/arm64/boot/Image", "vmlinux", "System.map", ".config"):
@@ -155,7 +160,7 @@ class ModulesRecipe(Recipe):
     def build(self, job: Job) -> None:
         """Only what changed when the output folder already is the Image's; else all."""
         image = job.builder.get(self.image())
-        with job.builder.store.lock("linux-worktree"):
+        with job.builder.store.lock(WORKTREE, on_wait=WAITING):
             kernel = _KernelBuild(job, self.repo, self.tree, self.flavour)
             if not kernel.holds(image.key):
                 kernel.image(image.key)
@@ -171,6 +176,10 @@ class ModulesRecipe(Recipe):
             shutil.copy2(built, job.out / built.name)  # with debug information, for gdb and drgn
             job.run([f"{CROSS}strip", "--strip-debug", "-o", target, built], what="strip")
         job.run(["depmod", "-b", job.out / "root", folder.name], what="depmod")
+
+
+def _digest(content: bytes | None) -> str:
+    return hashlib.sha256(content or b"").hexdigest()
 
 
 def _build_helper(kernel: _KernelBuild) -> Path:

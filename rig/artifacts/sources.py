@@ -119,8 +119,10 @@ class Sources:
         return SourceTree(path.resolve(), "user's tree", tree_digest(path))
 
     def _known(self, spec: SourceSpec) -> SourceTree | None:
+        """What was fetched last, of the first suite that anything was fetched from."""
         for suite in spec.suites:
-            for record in sorted(self._root.glob(f"{spec.package}_{spec.series}*/{RECORD}")):
+            records = self._root.glob(f"{spec.package}_{spec.series}*/{RECORD}")
+            for record in sorted(records, key=lambda p: p.stat().st_mtime, reverse=True):
                 fetched = json.loads(record.read_text())
                 if fetched["suite"] == suite:
                     return SourceTree(record.parent / "tree", fetched["version"], fetched["digest"])

@@ -35,7 +35,9 @@ uint32_t mali_as_read(MaliGpu *g, unsigned as, uint32_t reg)
     case AS_FAULTSTATUS: return a->fault_status;
     case AS_FAULTADDRESS: return (uint32_t)a->fault_addr;
     case AS_FAULTADDRESS + 4: return (uint32_t)(a->fault_addr >> 32);
-    default: /* STATUS: commands complete in their write (spec 0.3), so never ACTIVE */ return 0;
+    /* Commands complete in their write (spec 0.3), but for those protected mode holds back. */
+    case AS_STATUS: return a->held ? AS_STATUS_ACTIVE : 0;
+    default: return 0;
     }
 }
 
@@ -148,11 +150,16 @@ static const struct AsCommand {
 
 static void command(MaliGpu *g, unsigned as, uint32_t cmd)
 {
-    const MaliAs *a = &g->s.as[as];
+    MaliAs *a = &g->s.as[as];
     MaliEvent e;
 
     if (cmd >= sizeof(commands) / sizeof(commands[0])) {
         mali_violation(g, "as-command", "AS %u: unknown command %u", as, cmd);
+        return;
+    }
+    if (g->s.gpu_status & GPU_STATUS_PROTM_ACTIVE) { /* spec 4.12 */
+        mali_violation(g, "as-command-in-protm", "AS %u: %s", as, commands[cmd].name);
+        a->held = cmd + 1;
         return;
     }
     /* Before the run: what it sets off (a stream that wakes or dies) logs behind it. */
@@ -172,6 +179,18 @@ static void command(MaliGpu *g, unsigned as, uint32_t cmd)
     mali_ev_end(&e);
     commands[cmd].run(g, as);
     mali_irq_raise(g, MALI_IRQ_MMU, MMU_INT_COMMAND(as));
+}
+
+void mali_as_resume(MaliGpu *g)
+{
+    for (unsigned i = 0; i < MALI_NUM_AS; i++) {
+        uint32_t held = g->s.as[i].held;
+
+        g->s.as[i].held = 0;
+        if (held) {
+            command(g, i, held - 1);
+        }
+    }
 }
 
 void mali_as_write(MaliGpu *g, unsigned as, uint32_t reg, uint32_t val)

@@ -127,8 +127,8 @@ static bool sync_over(MaliGpu *g, const MaliCsg *c, const MaliCs *s)
 {
     uint64_t value = 0, fault_va;
     uint32_t fault;
-    MaliXlate r = mali_va_read(g, c->as, MALI_MASTER_NORMAL, s->wait_va, &value, s->wait_64 ? 8 : 4,
-                               &fault, &fault_va);
+    MaliXlate r = mali_va_read(g, c->as, mali_protm_master(g), s->wait_va, &value,
+                               s->wait_64 ? 8 : 4, &fault, &fault_va);
 
     if (r == MALI_XL_OK) {
         return mali_cs_sync_met(value, s->wait_ref, s->wait_cond);
@@ -248,6 +248,16 @@ static inline MaliStep step(MaliCtx *x)
     return st;
 }
 
+/* A fault counts as executed (MALI_WAIT_FAULT_ACK), a wait does not. */
+static MaliStep protected_step(MaliCtx *x)
+{
+    uint32_t left = x->cs->prot_left;
+    MaliStep st = step(x);
+    bool done = st == MALI_STEP_OK || x->cs->wait == MALI_WAIT_FAULT_ACK;
+
+    return mali_protm_step(x->g, x->csg, x->idx, left, done) ? st : MALI_STEP_BLOCKED;
+}
+
 unsigned mali_cs_run(MaliGpu *g, unsigned csg, unsigned cs, unsigned max)
 {
     MaliCsg *grp = &g->s.csg[csg];
@@ -264,7 +274,7 @@ unsigned mali_cs_run(MaliGpu *g, unsigned csg, unsigned cs, unsigned max)
         return 0;
     }
     while (n < max && st == MALI_STEP_OK && (x.cs->depth || x.cs->extract < x.cs->insert)) {
-        st = step(&x);
+        st = g->s.protm.active ? protected_step(&x) : step(&x);
         n++;
     }
     g->s.counter[MALI_CNT_INSTRUCTIONS] += n;

@@ -15,28 +15,33 @@
  */
 #define FAULT_SOURCE(cs) (0x0088u + (cs))
 
-/* Protected mode is a later stage; the choice of the bus master is made here only. */
 static inline MaliMaster master(const MaliCtx *x)
 {
-    (void)x;
-    return MALI_MASTER_NORMAL;
+    return mali_protm_master(x->g);
 }
 
-/* A bus error behind the translation: GPU_FAULT and CS_BUS_FAULT (corrections to spec 4.12). */
+/*
+ * A bus error behind the translation: GPU_FAULT, in protected mode PROTM_FAULT, and
+ * CS_BUS_FAULT (corrections to spec 4.12).
+ */
 static MaliStep bus_error(MaliCtx *x, uint64_t va, MaliAccess acc)
 {
     MaliState *s = &x->g->s;
     uint64_t pa = 0;
 
+    mali_walk(x->g, x->grp->as, va, &pa, NULL);
     if (!s->gpu_fault_status) { /* latched until CLEAR_FAULT: the first one stays */
-        mali_walk(x->g, x->grp->as, va, &pa, NULL);
         s->gpu_fault_status = EXC_GPU_BUS_FAULT | AS_FAULTSTATUS_ACCESS(acc) |
                               GPU_FAULT_ADDR_VALID | GPU_FAULT_JASID_VALID |
                               GPU_FAULT_JASID(x->grp->as) |
                               AS_FAULTSTATUS_SOURCE(FAULT_SOURCE(x->idx));
         s->gpu_fault_addr = pa;
     }
-    mali_irq_raise(x->g, MALI_IRQ_GPU, GPU_IRQ_FAULT);
+    if (s->protm.active) {
+        mali_protm_bus_error(x->g, x->csg, x->idx, va, pa, acc);
+    } else {
+        mali_irq_raise(x->g, MALI_IRQ_GPU, GPU_IRQ_FAULT);
+    }
     return mali_cs_kill(x, CS_EXC_BUS_FAULT, va);
 }
 

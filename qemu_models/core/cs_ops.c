@@ -266,20 +266,28 @@ static MaliStep op_heap_operation(MaliCtx *x)
     return MALI_STEP_OK;
 }
 
-/* Waits for the host to let the group into protected mode (spec 4.12); entering is a later stage.
+/*
+ * Waits for the host to let the group into protected mode (spec 4.12), then the next
+ * [15:0] instructions are the region. A region within a region is not defined: invalid.
  */
 static MaliStep op_prot_region(MaliCtx *x)
 {
-    MaliStep st = mali_cs_block(x, MALI_WAIT_PROTM);
+    MaliStep st;
     MaliEvent e;
 
-    mali_cs_status(x->g, x->csg, x->idx);
+    if (x->cs->prot_left) {
+        return mali_cs_invalid(x);
+    }
+    if (mali_protm_region(x->g, x->csg, x->idx, x->w & 0xffff)) {
+        return MALI_STEP_OK;
+    }
+    st = mali_cs_block(x, MALI_WAIT_PROTM);
     mali_ev_begin(&e, x->g, "cs-blocked");
     mali_ev_u64(&e, "csg", x->csg);
     mali_ev_u64(&e, "cs", x->idx);
     mali_ev_str(&e, "why", "protm");
     mali_ev_end(&e);
-    mali_cs_event(x->g, x->csg, x->idx, CS_PROTM_PENDING);
+    mali_protm_pend(x->g, x->csg, x->idx);
     return st;
 }
 

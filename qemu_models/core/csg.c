@@ -103,12 +103,12 @@ static void csg_start(MaliGpu *g, unsigned csg)
     log_entry(g, csg, streams, NULL, 0);
     for (unsigned j = 0; j < num_cs(g); j++) {
         if (streams & MALI_BIT(j)) {
-            mali_cs_start(g, csg, j, cs_req[j], false);
+            mali_cs_start(g, csg, j, cs_req[j], MALI_CS_FRESH);
         }
     }
 }
 
-static void csg_resume(MaliGpu *g, unsigned csg)
+static void csg_resume(MaliGpu *g, unsigned csg, MaliCsFrom from)
 {
     uint32_t cs_req[MALI_NUM_CS], streams = latch_inputs(g, csg, cs_req);
     bool ignore = mali_fault(g, MALI_FAULT_IGNORE_SUSPEND_BUF);
@@ -118,7 +118,7 @@ static void csg_resume(MaliGpu *g, unsigned csg)
     log_entry(g, csg, streams, &restored, blob.crc);
     for (unsigned j = 0; j < num_cs(g); j++) {
         if (streams & MALI_BIT(j)) {
-            mali_cs_start(g, csg, j, cs_req[j], blob.streams & MALI_BIT(j));
+            mali_cs_start(g, csg, j, cs_req[j], blob.streams & MALI_BIT(j) ? from : MALI_CS_FRESH);
             if (!restored && !ignore) {
                 mali_cs_fatal(g, csg, j, CS_EXC_FW_INTERNAL_ERROR, 0);
             }
@@ -134,7 +134,7 @@ static void csg_suspend(MaliGpu *g, unsigned csg)
     bool saved = mali_csg_save(g, csg, &blob);
     MaliEvent e;
 
-    if (!saved) {
+    if (!saved) { /* what comes back will not be restored */
         mali_violation(g, "suspend-buffer", "csg %u: 0x%x bytes at 0x%llx cannot be written", csg,
                        g->s.iface.suspend_size, (unsigned long long)g->s.csg[csg].suspend_va);
     }
@@ -145,6 +145,36 @@ static void csg_suspend(MaliGpu *g, unsigned csg)
     mali_ev_u64(&e, "bytes", blob.bytes);
     mali_ev_u64(&e, "crc32", blob.crc);
     mali_ev_end(&e);
+}
+
+/* CSG_REQ stays what it is; CSG_ACK tells the host (spec 4.12). */
+void mali_csg_suspend_implicitly(MaliGpu *g, unsigned csg)
+{
+    const MaliCsgIface *f = iface(g, csg);
+    uint32_t ack = mali_mcu_r32(g, f->out + CSG_OUT_ACK);
+    uint32_t now = (ack & ~CSG_STATE_MASK) | CSG_STATE_SUSPEND;
+
+    g->s.protm.suspend_va[csg] = g->s.csg[csg].suspend_va;
+    g->s.protm.implicit |= MALI_BIT(csg);
+    csg_suspend(g, csg);
+    mali_mcu_w32(g, f->out + CSG_OUT_STATUS_STATE, 0);
+    mali_mcu_w32(g, f->out + CSG_OUT_ACK, now);
+    if ((now ^ ack) & mali_mcu_r32(g, f->in + CSG_IN_ACK_IRQ_MASK)) {
+        mali_irq_raise(g, MALI_IRQ_JOB, JOB_INT_CSG(csg));
+    }
+}
+
+/*
+ * A group that protected mode has put aside comes back from its buffer, whichever way
+ * it was started; a START with another buffer is another group.
+ */
+static bool comes_back(MaliGpu *g, unsigned csg)
+{
+    MaliProtm *p = &g->s.protm;
+    bool was = p->implicit & MALI_BIT(csg);
+
+    p->implicit &= ~MALI_BIT(csg);
+    return was && mali_mcu_r64(g, iface(g, csg)->in + CSG_IN_SUSPEND_BUF) == p->suspend_va[csg];
 }
 
 static void csg_terminate(MaliGpu *g, unsigned csg)
@@ -167,18 +197,26 @@ static bool set_state(MaliGpu *g, unsigned csg, uint32_t old, uint32_t state)
     case CSG_STATE_RESUME:
         /* After a fast reset CSG_ACK repeats the old request (4.3): what counts is residence. */
         if (!resident) {
-            (state == CSG_STATE_START ? csg_start : csg_resume)(g, csg);
+            bool back = comes_back(g, csg);
+
+            if (state == CSG_STATE_START && !back) {
+                csg_start(g, csg);
+            } else {
+                csg_resume(g, csg, back ? MALI_CS_BACK : MALI_CS_RESTORED);
+            }
         } else if (old != state) {
             mali_violation(g, "csg-state", "csg %u: state %u requested while on the slot", csg,
                            state);
         }
         return true;
     case CSG_STATE_SUSPEND:
+        g->s.protm.implicit &= ~MALI_BIT(csg);
         if (resident) {
             csg_suspend(g, csg);
         }
         return true;
     case CSG_STATE_TERMINATE:
+        g->s.protm.implicit &= ~MALI_BIT(csg);
         if (resident) {
             csg_terminate(g, csg);
         }
@@ -281,6 +319,9 @@ void mali_csg_process(MaliGpu *g, unsigned csg)
 
 void mali_csg_doorbell(MaliGpu *g, unsigned doorbell)
 {
+    if (g->s.protm.active) {
+        return; /* the exit looks at all rings */
+    }
     for (unsigned i = 0; i < num_csg(g); i++) {
         bool rung = false;
 

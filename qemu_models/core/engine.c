@@ -76,6 +76,10 @@ static Needs needs(MaliGpu *g, uint64_t now)
         for (unsigned j = 0; g->s.csg[i].resident && j < MALI_NUM_CS; j++) {
             MaliCs *s = &g->s.csg[i].cs[j];
 
+            if (!mali_protm_runs(g, i, j)) {
+                s->queued = 0;
+                continue;
+            }
             admit(g, s, now);
             if (s->queued && ready_at(g, s) < n.run_at) {
                 n.run_at = ready_at(g, s);
@@ -130,7 +134,7 @@ void mali_engine_poll(MaliGpu *g)
         bool woken = false;
 
         for (unsigned j = 0; g->s.csg[i].resident && j < MALI_NUM_CS; j++) {
-            if (g->s.csg[i].cs[j].wait != MALI_WAIT_NONE) {
+            if (g->s.csg[i].cs[j].wait != MALI_WAIT_NONE && mali_protm_runs(g, i, j)) {
                 woken |= mali_cs_unblock(g, i, j);
             }
         }
@@ -163,13 +167,14 @@ static unsigned run_turn(MaliGpu *g, unsigned stream, uint64_t now, unsigned max
     unsigned csg = stream / MALI_NUM_CS, cs = stream % MALI_NUM_CS, n;
     MaliCs *s = &g->s.csg[csg].cs[cs];
 
-    if (!g->s.csg[csg].resident || !mali_cs_runnable(s)) {
+    if (!g->s.csg[csg].resident || !mali_cs_runnable(s) || !mali_protm_runs(g, csg, cs)) {
         return 0;
     }
     n = mali_cs_run(g, csg, cs, budget(g, s, now, max));
     if (g->cfg.cs_ips) {
         s->credit_ns += n * NS_PER_S / g->cfg.cs_ips;
     }
+    mali_protm_settle(g); /* not sooner: it may take the group off its slot */
     return n;
 }
 
@@ -197,7 +202,7 @@ static void publish(MaliGpu *g, uint64_t ran)
         uint64_t mine = ran >> (i * MALI_NUM_CS) & ((1u << MALI_NUM_CS) - 1);
 
         for (unsigned j = 0; j < MALI_NUM_CS; j++) {
-            if (mine >> j & 1) {
+            if ((mine >> j & 1) && g->s.csg[i].cs[j].started) {
                 mali_cs_extract(g, i, j);
             }
         }

@@ -11,6 +11,8 @@
 #define EV_RESERVE 32
 
 static void put(MaliEvent *e, size_t cap, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
+static void put(MaliEvent *e, size_t cap, const char *fmt, va_list ap)
 {
     va_list copy;
     int n;

@@ -29,6 +29,16 @@ static const FaultRow rows[MALI_FAULT_COUNT] = {
         "1: device mutant: RESUME starts from the zero state" },
     [MALI_FAULT_CORRUPT_SECTION] = { "corrupt-section",
         "w: device mutant: word w is written to the start of each PROT section at MCU boot" },
+    [MALI_FAULT_PROTM_ENTER_NEVER] = { "protm-enter-never",
+        "1: GLB PROTM_ENTER is not acknowledged" },
+    [MALI_FAULT_PROTM_STATUS_NEVER] = { "protm-status-never",
+        "1: PROTM_ENTER is acknowledged, but GPU_STATUS never says that protected mode is active" },
+    [MALI_FAULT_PROTM_EXIT_NEVER] = { "protm-exit-never",
+        "1: protected mode is left by a reset only; requests of the host stay unanswered" },
+    [MALI_FAULT_PROTM_EXIT_SPURIOUS] = { "protm-exit-spurious",
+        "n: the next n doorbells 0 in normal mode raise PROTM_EXIT; counts down" },
+    [MALI_FAULT_PROTM_PEND_NEVER] = { "protm-pend-never",
+        "1: PROT_REGION raises no PROTM_PENDING" },
 };
 /* clang-format on */
 _Static_assert(MALI_FAULT_COUNT <= MALI_MAX_FAULTS, "MaliState.fault is too small");

@@ -13,7 +13,9 @@
 #define MANIFEST_VA      0x00800000u
 #define MANIFEST_MAGIC   "MALIHLE" /* with its NUL: 8 bytes */
 #define MANIFEST_VERSION 1u
-#define MAX_SECTION      (16u << 20) /* and of all contents together: bounds the checksums */
+/* Of all sections together: contents bound the checksums, sizes the walks (one a page). */
+#define MAX_CONTENT (16u << 20)
+#define MAX_MAPPED  (128u << 20)
 
 typedef struct Header {
     char magic[8];
@@ -69,17 +71,23 @@ uint32_t mali_crc32(uint32_t crc, const void *buf, size_t len)
     return ~crc;
 }
 
-static bool record_ok(const Record *r, uint32_t *total)
+typedef struct Totals {
+    uint64_t content, mapped;
+} Totals;
+
+static bool record_ok(const Record *r, Totals *total)
 {
-    *total += r->data_size <= r->size ? r->data_size : 0;
-    return r->size && r->size <= MAX_SECTION && !(r->va & 4095) && !(r->size & 4095) &&
+    total->content += r->data_size;
+    total->mapped += r->size;
+    return r->size && !(r->va & 4095) && !(r->size & 4095) &&
            (uint64_t)r->va + r->size <= UINT64_C(1) << 32 && r->data_size <= r->size &&
-           (uint64_t)r->volatile_offset + r->volatile_size <= r->size && *total <= MAX_SECTION;
+           (uint64_t)r->volatile_offset + r->volatile_size <= r->size &&
+           total->content <= MAX_CONTENT && total->mapped <= MAX_MAPPED;
 }
 
 static bool read_records(MaliGpu *g, MaliManifest *m, uint32_t n)
 {
-    uint32_t total = 0;
+    Totals total = { 0, 0 };
 
     if (n > FW_MAX_SECTIONS) {
         return false;
@@ -145,6 +153,13 @@ static bool section_mapped(MaliGpu *g, const MaliSection *s, uint32_t *perm)
         off += size - (va & (size - 1));
     }
     return true;
+}
+
+bool mali_section_mapped(MaliGpu *g, const MaliSection *s)
+{
+    uint32_t perm;
+
+    return section_mapped(g, s, &perm);
 }
 
 /* Checksum over the content without its volatile range; false: not readable. */

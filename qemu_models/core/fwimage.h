@@ -23,6 +23,7 @@ typedef struct MaliManifest {
 } MaliManifest;
 
 void mali_manifest_read(MaliGpu *g, MaliManifest *m);
+bool mali_section_mapped(MaliGpu *g, const MaliSection *s); /* all of it, in AS0 */
 /* Events of a boot: `section` for each section (and a violation for a bad one). */
 void mali_sections_log(MaliGpu *g, const MaliManifest *m);
 void mali_sections_scan(MaliGpu *g); /* without a manifest: what the page tables say */

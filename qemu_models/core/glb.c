@@ -49,10 +49,10 @@ static bool req_ping(MaliGpu *g)
     return true;
 }
 
-/* Protected mode is not modelled yet: no acknowledgement is the honest answer. */
+/* Last of all (protm_request): other requests of the same doorbell would end it at once. */
 static bool req_protm_enter(MaliGpu *g)
 {
-    mali_violation(g, "protm-unsupported", "GLB PROTM_ENTER");
+    (void)g;
     return false;
 }
 
@@ -231,7 +231,7 @@ void mali_glb_boot(MaliGpu *g)
     latch_levels(g, req, LEVELS);
 }
 
-static void fan_out(MaliGpu *g)
+void mali_glb_fan_out(MaliGpu *g)
 {
     uint32_t req = in32(g, GLB_IN_DOORBELL_REQ);
     uint32_t rung = req ^ out32(g, GLB_OUT_DOORBELL_ACK);
@@ -262,6 +262,22 @@ static void halt(MaliGpu *g, uint32_t req)
     }
 }
 
+/* One look at a toggled PROTM_ENTER; one that has been refused stays so until it is taken back. */
+static void protm_request(MaliGpu *g, uint32_t req)
+{
+    uint32_t ack = out32(g, GLB_OUT_ACK);
+
+    if (g->s.protm.refused || !((req ^ ack) & GLB_PROTM_ENTER)) {
+        return;
+    }
+    if (!mali_protm_enter(g)) {
+        g->s.protm.refused = 1;
+        return;
+    }
+    write_ack(g, ack, ack ^ GLB_PROTM_ENTER);
+    mali_protm_begin(g);
+}
+
 void mali_glb_doorbell(MaliGpu *g)
 {
     uint32_t req, ack, changed, done;
@@ -272,16 +288,29 @@ void mali_glb_doorbell(MaliGpu *g)
     req = in32(g, GLB_IN_REQ);
     ack = out32(g, GLB_OUT_ACK);
     changed = req ^ ack;
+    if (!(changed & GLB_PROTM_ENTER)) {
+        g->s.protm.refused = 0;
+    } else if (g->s.protm.refused) {
+        changed &= ~GLB_PROTM_ENTER;
+    }
+    if (!mali_protm_doorbell(g, changed & ~GLB_EVT_MASK)) {
+        flush_events(g);
+        return;
+    }
+    mali_protm_spurious(g);
+    ack = out32(g, GLB_OUT_ACK); /* there may be an event in it now */
     latch_levels(g, req, changed & LEVELS);
     done = run_toggles(g, changed) | LEVELS;
     if (has_state_field(g) && !(req & GLB_STATE_MASK)) {
         done |= GLB_STATE_MASK;
     }
     write_ack(g, ack, (ack & ~done) | (req & done));
-    fan_out(g);
+    mali_glb_fan_out(g);
     flush_events(g);
     mali_glb_idle_check(g);
     if (req & state_mask(g)) {
         halt(g, req);
+    } else {
+        protm_request(g, req);
     }
 }

@@ -91,11 +91,13 @@ void mali_timer(MaliGpu *g)
 
 /* ---- migration ---- */
 /* The state is plain data with explicit padding, so it travels as it is between equal builds. */
-#define BLOB_MAGIC UINT64_C(0x3145544154534c4d) /* "MLSTATE1" */
+#define BLOB_MAGIC UINT64_C(0x3245544154534c4d) /* "MLSTATE2" */
 
+/* The row by its name: two rows may have one GPU_ID (g725 and g925). */
 typedef struct BlobHeader {
     uint64_t magic;
     uint32_t size, gpu_id;
+    char row[8];
 } BlobHeader;
 
 size_t mali_save(const MaliGpu *g, void *buf, size_t cap)
@@ -103,6 +105,9 @@ size_t mali_save(const MaliGpu *g, void *buf, size_t cap)
     BlobHeader h = { .magic = BLOB_MAGIC, .size = sizeof(MaliState), .gpu_id = g->row->gpu_id };
     size_t n = cap < sizeof(h) ? cap : sizeof(h);
 
+    for (unsigned i = 0; i < sizeof(h.row) && g->row->name[i]; i++) {
+        h.row[i] = g->row->name[i];
+    }
     if (n) { /* @buf may be NULL when only the size is asked for */
         memcpy(buf, &h, n);
         cap -= n;
@@ -136,7 +141,7 @@ static bool tlb_valid(const MaliState *s)
 /* What the code takes for granted; everything else is as harmless as a guest's writes. */
 static bool state_valid(const MaliState *s, const MaliGpuRow *row)
 {
-    return irqs_valid(s) && tlb_valid(s) && mali_csg_valid(s) &&
+    return irqs_valid(s) && tlb_valid(s) && mali_csg_valid(s) && mali_protm_valid(s) &&
            s->mcu_status <= MCU_STATUS_FATAL && s->mcu_control <= 3 && s->l2_ready <= 1 &&
            s->tiler_ready <= 1 && !(s->shader_ready & ~row->shader_present) && s->flush_id &&
            !(s->flush_id & ~LATEST_FLUSH_ID_MASK) && s->iface.num_csg <= MALI_NUM_CSG &&
@@ -153,7 +158,8 @@ static bool adopt(MaliGpu *g, const void *buf, size_t len)
         return false;
     }
     memcpy(&h, buf, sizeof(h));
-    if (h.magic != BLOB_MAGIC || h.size != sizeof(*s) || h.gpu_id != g->row->gpu_id) {
+    if (h.magic != BLOB_MAGIC || h.size != sizeof(*s) || h.gpu_id != g->row->gpu_id ||
+        strncmp(h.row, g->row->name, sizeof(h.row))) {
         return false;
     }
     s = malloc(sizeof(*s)); /* a copy: the blob may be unaligned */

@@ -54,6 +54,8 @@ typedef struct MaliAs {
     uint64_t fault_addr;
     uint32_t fault_status;
     uint32_t tlb_next;
+    uint32_t held; /* command + 1 that waits for the end of protected mode; 0: none */
+    uint32_t pad;
     MaliTlbEntry tlb[MALI_TLB_SIZE];
 } MaliAs;
 
@@ -94,7 +96,9 @@ typedef struct MaliCs {
     uint32_t pending;   /* CS events raised but not yet signalled (bits of CS_REQ) */
     uint32_t fault, fatal;
     uint64_t fault_info, fatal_info;
-    uint32_t stopped; /* fatal: never runs again in this residency */
+    uint32_t stopped;    /* fatal: never runs again in this residency */
+    uint32_t prot_saved; /* an unfinished PROT_REGION is in the protected suspend buffer */
+    uint32_t sb_deferred, sb_mask_stream, sb_mask_wait; /* SET_STATE, arch >= 11 */
     uint32_t pad;
     /* binding: read from the CS inputs at START/RESUME, not saved */
     uint64_t ring_base, ring_in, ring_out;
@@ -129,6 +133,19 @@ typedef struct MaliIface {
     MaliCsgIface csg[MALI_NUM_CSG];
 } MaliIface;
 
+/* ---- protected mode (protm.c) ---- */
+typedef enum MaliProtmLeave { MALI_PROTM_STAY, MALI_PROTM_END, MALI_PROTM_FAULTED } MaliProtmLeave;
+
+typedef struct MaliProtm {
+    uint32_t active;                   /* GPU_STATUS bit 7, set by the firmware */
+    uint32_t csg, streams;             /* who has been let in and is not done */
+    uint32_t leave;                    /* MaliProtmLeave: to be acted on outside of a stream */
+    uint32_t implicit;                 /* groups suspended by the entry */
+    uint32_t refused;                  /* the PROTM_ENTER that stands has been looked at */
+    uint32_t csg_req[MALI_NUM_CSG];    /* at the entry: a difference is an update */
+    uint64_t suspend_va[MALI_NUM_CSG]; /* of the groups in @implicit */
+} MaliProtm;
+
 #define MALI_MAX_FAULTS   64
 #define MALI_MAX_COUNTERS 32
 
@@ -148,6 +165,7 @@ typedef struct MaliState {
     uint64_t idle_deadline, poll_deadline; /* GLB IDLE; SYNC_WAIT re-poll */
     uint64_t idle_timer_ns;
     MaliCsg csg[MALI_NUM_CSG];
+    MaliProtm protm;
     uint32_t engine_next, pad1; /* round robin */
     uint64_t seq;               /* of the event log */
     uint32_t fault[MALI_MAX_FAULTS];
@@ -222,6 +240,12 @@ typedef enum MaliFault {                       /* one row each in faults.c */
                                                            state */
                          MALI_FAULT_CORRUPT_SECTION,    /* (device mutant) writes one word into PROT
                                                            sections at boot */
+                         MALI_FAULT_PROTM_ENTER_NEVER,  /* PROTM_ENTER is not acknowledged */
+                         MALI_FAULT_PROTM_STATUS_NEVER, /* it is, but GPU_STATUS never says so */
+                         MALI_FAULT_PROTM_EXIT_NEVER,   /* protected mode is never left */
+                         MALI_FAULT_PROTM_EXIT_SPURIOUS, /* the next n doorbells 0 raise PROTM_EXIT
+                                                            out of normal mode */
+                         MALI_FAULT_PROTM_PEND_NEVER,    /* PROT_REGION tells nobody */
                          MALI_FAULT_COUNT,
 } MaliFault;
 static inline uint32_t mali_fault(const MaliGpu *g, MaliFault f)
@@ -265,6 +289,8 @@ MaliXlate mali_va_write(MaliGpu *g, unsigned as, MaliMaster m, uint64_t va, cons
 /* The MCU's own accesses in AS0: locks are ignored (spec pitfall 9); false: not mapped or bus
  * error. */
 bool mali_mcu_read(MaliGpu *g, uint64_t va, void *buf, size_t len);
+bool mali_mcu_read_as(MaliGpu *g, MaliMaster m, uint64_t va, void *buf, size_t len);
+bool mali_mcu_write_as(MaliGpu *g, MaliMaster m, uint64_t va, const void *buf, size_t len);
 bool mali_mcu_write(MaliGpu *g, uint64_t va, const void *buf, size_t len);
 uint32_t mali_mcu_r32(MaliGpu *g, uint64_t va); /* 0 when not readable */
 uint64_t mali_mcu_r64(MaliGpu *g, uint64_t va);
@@ -275,6 +301,7 @@ void mali_mmu_fault(MaliGpu *g, unsigned as, uint64_t va, MaliAccess acc, uint32
                     uint32_t source);
 void mali_as_write(MaliGpu *g, unsigned as, uint32_t reg, uint32_t val);
 uint32_t mali_as_read(MaliGpu *g, unsigned as, uint32_t reg);
+void mali_as_resume(MaliGpu *g); /* commands held back by protected mode */
 /* A bus error of an engine access (MALI_XL_BUS): GPU_FAULT_STATUS, latched until CLEAR_FAULT, and
  * the line. */
 void mali_gpu_fault(MaliGpu *g, uint32_t code, unsigned as, uint64_t addr, MaliAccess acc,
@@ -302,6 +329,7 @@ void mali_mcu_halt(MaliGpu *g);
 void mali_glb_boot(MaliGpu *g); /* ack := req, levels latched */
 void mali_glb_doorbell(MaliGpu *g);
 void mali_glb_event(MaliGpu *g, uint32_t bit);
+void mali_glb_fan_out(MaliGpu *g);    /* looks at the groups whose doorbell_req is toggled */
 void mali_glb_timer(MaliGpu *g);      /* raises IDLE if its deadline has passed */
 void mali_glb_idle_check(MaliGpu *g); /* all groups idle? arms or cancels the idle deadline */
 
@@ -309,14 +337,20 @@ void mali_glb_idle_check(MaliGpu *g); /* all groups idle? arms or cancels the id
 void mali_csg_boot(MaliGpu *g);     /* at MCU boot: nothing resident, ack := req, words cleared */
 void mali_csg_stop_all(MaliGpu *g); /* MCU stop, reset */
 void mali_csg_process(MaliGpu *g, unsigned csg); /* GLB doorbell_req bit of this group toggled */
-void mali_csg_doorbell(MaliGpu *g, unsigned doorbell); /* DOORBELL(i), i >= 1 */
+void mali_csg_doorbell(MaliGpu *g, unsigned doorbell);      /* DOORBELL(i), i >= 1 */
+void mali_csg_suspend_implicitly(MaliGpu *g, unsigned csg); /* by entering protected mode */
 void mali_csg_event(MaliGpu *g, unsigned csg, uint32_t bits);
 void mali_cs_event(MaliGpu *g, unsigned csg, unsigned cs, uint32_t bits);
 void mali_csg_as_updated(MaliGpu *g,
                          unsigned as);   /* AS UPDATE/UNLOCK: wake or kill stalled streams */
 bool mali_csg_valid(const MaliState *s); /* ranges of the csg part of a loaded state */
 /* Streams on their slot: stream.c */
-void mali_cs_start(MaliGpu *g, unsigned csg, unsigned cs, uint32_t req, bool restored);
+typedef enum MaliCsFrom {
+    MALI_CS_FRESH,
+    MALI_CS_RESTORED, /* RESUME */
+    MALI_CS_BACK,     /* from an implicit suspend: the host has not programmed the slot again */
+} MaliCsFrom;
+void mali_cs_start(MaliGpu *g, unsigned csg, unsigned cs, uint32_t req, MaliCsFrom from);
 void mali_cs_stop(MaliGpu *g, unsigned csg, unsigned cs);
 void mali_cs_kick(MaliGpu *g, unsigned csg, unsigned cs); /* CS doorbell */
 void mali_cs_read_insert(MaliGpu *g, unsigned csg, unsigned cs);
@@ -332,6 +366,30 @@ typedef struct MaliBlob {
 } MaliBlob;
 bool mali_csg_save(MaliGpu *g, unsigned csg, MaliBlob *info);
 bool mali_csg_restore(MaliGpu *g, unsigned csg, MaliBlob *info);
+
+/* Streams in the protected suspend buffer, only while in protected mode: suspend.c */
+bool mali_protm_save(MaliGpu *g, unsigned csg, uint32_t streams);
+bool mali_protm_restore(MaliGpu *g, unsigned csg, unsigned cs);
+
+/* ---- protm.c ---- */
+MaliMaster mali_protm_master(const MaliGpu *g);                    /* of the streams' accesses */
+bool mali_protm_runs(const MaliGpu *g, unsigned csg, unsigned cs); /* false: stands still */
+void mali_protm_pend(MaliGpu *g, unsigned csg, unsigned cs); /* waits for the host from now on */
+/* GLB PROTM_ENTER: false, with the reason logged, if there is nothing to acknowledge. */
+bool mali_protm_enter(MaliGpu *g);
+void mali_protm_begin(MaliGpu *g); /* the acknowledgement is written: now it holds */
+/* PROT_REGION in protected mode; false outside. */
+bool mali_protm_region(MaliGpu *g, unsigned csg, unsigned cs, uint32_t size);
+/* False when the stream must not go on. */
+bool mali_protm_step(MaliGpu *g, unsigned csg, unsigned cs, uint32_t left, bool done);
+void mali_protm_bus_error(MaliGpu *g, unsigned csg, unsigned cs, uint64_t va, uint64_t pa,
+                          MaliAccess acc);
+void mali_protm_settle(MaliGpu *g); /* leaves if a stream has given a reason to */
+/* Doorbell 0 with these request bits changed: true if it may be looked at now. */
+bool mali_protm_doorbell(MaliGpu *g, uint32_t changed);
+void mali_protm_spurious(MaliGpu *g); /* fault plan */
+void mali_protm_drop(MaliGpu *g, const char *why);
+bool mali_protm_valid(const MaliState *s);
 
 /* ---- engine (engine.c): who runs when ---- */
 void mali_engine_kick(MaliGpu *g); /* something may be runnable: sets the timer */

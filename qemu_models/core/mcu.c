@@ -201,6 +201,7 @@ static void mcu_boot(MaliGpu *g)
 
 static void quiesce(MaliGpu *g, uint32_t status)
 {
+    mali_protm_drop(g, "mcu-stop");
     mali_csg_stop_all(g);
     g->s.mcu_status = status;
     g->s.glb_pending = 0;

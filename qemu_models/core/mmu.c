@@ -284,20 +284,28 @@ MaliXlate mali_va_write(MaliGpu *g, unsigned as, MaliMaster m, uint64_t va, cons
     return access_va(g, mali_translate, as, m, va, NULL, buf, len, fault, fault_va);
 }
 
-bool mali_mcu_read(MaliGpu *g, uint64_t va, void *buf, size_t len)
+bool mali_mcu_read_as(MaliGpu *g, MaliMaster m, uint64_t va, void *buf, size_t len)
 {
     uint32_t fault;
     uint64_t at;
 
-    return access_va(g, translate, 0, MALI_MASTER_NORMAL, va, buf, NULL, len, &fault, &at) ==
-           MALI_XL_OK;
+    return access_va(g, translate, 0, m, va, buf, NULL, len, &fault, &at) == MALI_XL_OK;
+}
+
+bool mali_mcu_write_as(MaliGpu *g, MaliMaster m, uint64_t va, const void *buf, size_t len)
+{
+    uint32_t fault;
+    uint64_t at;
+
+    return access_va(g, translate, 0, m, va, NULL, buf, len, &fault, &at) == MALI_XL_OK;
+}
+
+bool mali_mcu_read(MaliGpu *g, uint64_t va, void *buf, size_t len)
+{
+    return mali_mcu_read_as(g, MALI_MASTER_NORMAL, va, buf, len);
 }
 
 bool mali_mcu_write(MaliGpu *g, uint64_t va, const void *buf, size_t len)
 {
-    uint32_t fault;
-    uint64_t at;
-
-    return access_va(g, translate, 0, MALI_MASTER_NORMAL, va, NULL, buf, len, &fault, &at) ==
-           MALI_XL_OK;
+    return mali_mcu_write_as(g, MALI_MASTER_NORMAL, va, buf, len);
 }

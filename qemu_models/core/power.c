@@ -93,7 +93,6 @@ static void reset_fast(MaliGpu *g)
 {
     bool reboot = g->s.mcu_control == MCU_CONTROL_AUTO;
 
-    g->s.gpu_status &= ~GPU_STATUS_PROTM_ACTIVE;
     mali_mcu_stop(g);
     if (reboot) {
         mali_mcu_control(g, MCU_CONTROL_AUTO);
@@ -135,6 +134,7 @@ static void cmd_reset(MaliGpu *g, uint32_t arg)
     mali_ev_begin(&e, g, "reset");
     mali_ev_str(&e, "kind", kinds[arg]);
     mali_ev_end(&e);
+    mali_protm_drop(g, "reset");
     if (arg == GPU_RESET_FAST) {
         reset_fast(g);
     } else {

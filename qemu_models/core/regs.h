@@ -156,6 +156,7 @@
 #define   AS_FAULTSTATUS_SOURCE(s)        ((uint32_t)(s) << 16)
 #define AS_FAULTADDRESS               0x20
 #define AS_STATUS                     0x28
+#define   AS_STATUS_ACTIVE                MALI_BIT(0)
 #define AS_TRANSCFG                   0x30
 #define   AS_TRANSCFG_MODE(v)             ((v) & 0xf)
 #define   AS_TRANSCFG_UNMAPPED            1

@@ -60,25 +60,41 @@ static uint64_t extract_init(MaliGpu *g, const MaliCs *s)
 }
 
 /*
- * Puts one stream into operation. @restored: its state came from the suspend buffer.
+ * A request for protected mode that the last stream here left without an answer is not
+ * this one's: it is withdrawn, and whoever needs protected mode asks again.
+ */
+static void withdraw_pend(MaliGpu *g, unsigned csg, unsigned cs)
+{
+    const MaliCsgIface *f = iface(g, csg);
+    uint32_t req = mali_mcu_r32(g, f->cs_in[cs] + CS_IN_REQ);
+    uint32_t ack = mali_mcu_r32(g, f->cs_out[cs] + CS_OUT_ACK);
+
+    if ((req ^ ack) & CS_PROTM_PENDING) {
+        mali_mcu_w32(g, f->cs_out[cs] + CS_OUT_ACK, ack ^ CS_PROTM_PENDING);
+    }
+}
+
+/*
+ * Puts one stream into operation. @from: where its state came from.
  * The host sends no STOP when a group leaves its slot (sched.c:1397-1410), so what
  * CS_ACK says does not matter.
  */
-void mali_cs_start(MaliGpu *g, unsigned csg, unsigned cs, uint32_t req, bool restored)
+void mali_cs_start(MaliGpu *g, unsigned csg, unsigned cs, uint32_t req, MaliCsFrom from)
 {
     MaliCs *s = &g->s.csg[csg].cs[cs];
     bool good = bind_cs(g, csg, cs);
 
-    if (!restored) {
+    if (from == MALI_CS_FRESH) {
         mali_cs_reset(s);
         s->extract = extract_init(g, s);
-    } else if (good && s->extract != extract_init(g, s)) {
+    } else if (good && from == MALI_CS_RESTORED && s->extract != extract_init(g, s)) {
         mali_violation(g, "extract-init", "csg %u cs %u: host says 0x%llx, suspended at 0x%llx",
                        csg, cs, (unsigned long long)extract_init(g, s),
                        (unsigned long long)s->extract);
     }
     s->credit_ns = 0;
     s->queued = 0;
+    withdraw_pend(g, csg, cs);
     if (good) {
         mali_cs_read_insert(g, csg, cs);
     } else {
@@ -91,6 +107,8 @@ void mali_cs_start(MaliGpu *g, unsigned csg, unsigned cs, uint32_t req, bool res
     cs_ack_state(g, csg, cs, req);
     if (!good) {
         mali_cs_fatal(g, csg, cs, CS_EXC_CONFIG_FAULT, 0);
+    } else if (s->prot_saved && !s->stopped) {
+        mali_protm_pend(g, csg, cs);
     }
 }
 
@@ -113,7 +131,7 @@ void mali_cs_kick(MaliGpu *g, unsigned csg, unsigned cs)
     bool start = (req & CS_STATE_MASK) == CS_STATE_START;
 
     if (start && !s->started) {
-        mali_cs_start(g, csg, cs, req, false);
+        mali_cs_start(g, csg, cs, req, MALI_CS_FRESH);
     } else if (!start && s->started) {
         mali_cs_stop(g, csg, cs);
     } else if (s->started) {

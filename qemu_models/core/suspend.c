@@ -10,15 +10,19 @@
  *
  *   header, 32 bytes                     record, one a started stream, ascending
  *     0  u32 magic "MCSG"                  0  u64 extract, progress, handler_va, heap_va,
- *     4  u32 version (1)                          fault_info, fatal_info
+ *     4  u32 version (2)                          fault_info, fatal_info
  *     8  u32 size of header and records   48  u32 depth, sb_endpoint, sb_other, error,
  *    12  u32 crc32 of [16, size)                  handler_len, handler_type, resources,
  *    16  u32 mask of streams                      heap_vt_start, heap_vt_end, heap_frag_end,
- *    20  u32 pending CSG events                   prot_left, pending, fault, fatal, stopped, 0
- *    24  u32 registers a stream          112  8 x { u64 pc, u64 end }
- *    28  u32 0                           240  u32 registers
+ *    20  u32 pending CSG events                   prot_left, pending, fault, fatal, stopped,
+ *    24  u32 registers a stream                   prot_saved
+ *    28  u32 0                           112  8 x { u64 pc, u64 end }
+ *                                        240  u32 registers, then sb_deferred, sb_mask_stream,
+ *                                             sb_mask_wait, 0
  *
- * Eight streams of 128 registers need 32 + 8 x 752 = 6048 of the default 12288 bytes.
+ * Eight streams of 128 registers need 32 + 8 x 768 = 6176 of the default 12288 bytes.
+ * The protected suspend buffer has the same format with magic "MCSP" and holds only the
+ * streams that are in the middle of a PROT_REGION; it is touched in protected mode only.
  * What comes back is hostile input (pitfall 31): it is read once, checked, and used
  * only if all of it is in range. Waits are not saved: see cs.c.
  */
@@ -28,9 +32,10 @@
 #include "mali_int.h"
 
 #define MAGIC             0x4753434du
-#define VERSION           1u
+#define MAGIC_PROTECTED   0x5053434du
+#define VERSION           2u
 #define HEADER_SIZE       32u
-#define RECORD_SIZE(regs) (240u + 4u * (regs))
+#define RECORD_SIZE(regs) (256u + 4u * (regs))
 #define BLOB_MAX          (HEADER_SIZE + MALI_NUM_CS * RECORD_SIZE(MALI_MAX_REGS))
 #define CRC_FROM          16u /* what lies before it is checked word by word */
 #define CHUNK             1024u
@@ -97,8 +102,9 @@ static void visit_cs(Cursor *c, MaliCs *s, unsigned regs)
         &s->depth,       &s->sb_endpoint,   &s->sb_other,  &s->error,
         &s->handler_len, &s->handler_type,  &s->resources, &s->heap_vt_start,
         &s->heap_vt_end, &s->heap_frag_end, &s->prot_left, &s->pending,
-        &s->fault,       &s->fatal,         &s->stopped,   &zero,
+        &s->fault,       &s->fatal,         &s->stopped,   &s->prot_saved,
     };
+    uint32_t *const late[] = { &s->sb_deferred, &s->sb_mask_stream, &s->sb_mask_wait, &zero };
 
     for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++) {
         f64(c, wide[i]);
@@ -112,6 +118,9 @@ static void visit_cs(Cursor *c, MaliCs *s, unsigned regs)
     }
     for (unsigned i = 0; i < regs; i++) {
         f32(c, &s->reg[i]);
+    }
+    for (size_t i = 0; i < sizeof(late) / sizeof(late[0]); i++) {
+        f32(c, late[i]);
     }
 }
 
@@ -137,7 +146,8 @@ static bool frames_valid(const MaliCs *s)
 static bool cs_valid(const MaliCs *s)
 {
     return frames_valid(s) && !(s->extract & 7) && s->sb_endpoint < 16 && s->sb_other < 16 &&
-           s->stopped <= 1 && !(s->pending & ~CS_EVT_MASK);
+           s->sb_deferred < 16 && s->stopped <= 1 && s->prot_saved <= 1 && s->prot_left <= 0xffff &&
+           !(s->pending & ~CS_EVT_MASK);
 }
 
 static bool binding_valid(const MaliCs *s)
@@ -167,31 +177,48 @@ bool mali_csg_valid(const MaliState *s)
 
 /* ---- save ---- */
 
-static bool write_zeros(MaliGpu *g, uint64_t va, uint64_t end)
+/* Which of the two buffers. */
+typedef struct Space {
+    uint64_t va;
+    uint32_t size, magic;
+    MaliMaster master;
+} Space;
+
+static Space normal_space(const MaliGpu *g, unsigned csg)
+{
+    return (Space){ g->s.csg[csg].suspend_va, g->s.iface.suspend_size, MAGIC, MALI_MASTER_NORMAL };
+}
+
+static Space protected_space(const MaliGpu *g, unsigned csg)
+{
+    return (Space){ g->s.csg[csg].protm_suspend_va, g->s.iface.protm_suspend_size, MAGIC_PROTECTED,
+                    MALI_MASTER_PROTECTED };
+}
+
+static bool write_zeros(MaliGpu *g, MaliMaster master, uint64_t va, uint64_t end)
 {
     static const uint8_t zero[CHUNK];
 
     for (uint64_t n; va < end; va += n) {
         n = end - va < CHUNK ? end - va : CHUNK;
-        if (!mali_mcu_write(g, va, zero, n)) {
+        if (!mali_mcu_write_as(g, master, va, zero, n)) {
             return false;
         }
     }
     return true;
 }
 
-bool mali_csg_save(MaliGpu *g, unsigned csg, MaliBlob *info)
+static bool write_blob(MaliGpu *g, unsigned csg, uint32_t streams, const Space *to, MaliBlob *info)
 {
     MaliCsg *c = &g->s.csg[csg];
-    Header h = { MAGIC, VERSION, HEADER_SIZE, 0, 0, c->pending & ~CSG_IDLE, g->row->cs_regs, 0 };
-    uint32_t space = g->s.iface.suspend_size;
+    uint32_t pending = to->magic == MAGIC ? c->pending & ~CSG_IDLE : 0;
+    Header h = { to->magic, VERSION, HEADER_SIZE, 0, streams, pending, g->row->cs_regs, 0 };
     uint8_t blob[BLOB_MAX];
     Cursor cur = { blob + HEADER_SIZE, true };
 
     for (unsigned j = 0; j < MALI_NUM_CS; j++) {
-        if (c->cs[j].started) {
+        if (streams & MALI_BIT(j)) {
             visit_cs(&cur, &c->cs[j], h.regs);
-            h.streams |= MALI_BIT(j);
         }
     }
     h.size = (uint32_t)(cur.p - blob);
@@ -201,8 +228,65 @@ bool mali_csg_save(MaliGpu *g, unsigned csg, MaliBlob *info)
     cur.p = blob;
     visit_header(&cur, &h);
     *info = (MaliBlob){ .bytes = h.size, .crc = h.crc, .streams = h.streams };
-    return h.size <= space && mali_mcu_write(g, c->suspend_va, blob, h.size) &&
-           write_zeros(g, c->suspend_va + h.size, c->suspend_va + space);
+    return h.size <= to->size && mali_mcu_write_as(g, to->master, to->va, blob, h.size) &&
+           write_zeros(g, to->master, to->va + h.size, to->va + to->size);
+}
+
+bool mali_csg_save(MaliGpu *g, unsigned csg, MaliBlob *info)
+{
+    Space to = normal_space(g, csg);
+    uint32_t streams = 0;
+
+    for (unsigned j = 0; j < MALI_NUM_CS; j++) {
+        MaliCs *s = &g->s.csg[csg].cs[j];
+
+        s->pending &= ~CS_PROTM_PENDING; /* asked for again: the region is reached again */
+        streams |= s->started ? MALI_BIT(j) : 0;
+    }
+    return write_blob(g, csg, streams, &to, info);
+}
+
+static void log_protected_save(MaliGpu *g, unsigned csg, bool saved, const MaliBlob *blob)
+{
+    MaliEvent e;
+
+    mali_ev_begin(&e, g, "protm-suspend");
+    mali_ev_u64(&e, "csg", csg);
+    mali_ev_u64(&e, "streams", blob->streams);
+    mali_ev_bool(&e, "saved", saved);
+    mali_ev_u64(&e, "bytes", blob->bytes);
+    mali_ev_u64(&e, "crc32", blob->crc);
+    mali_ev_end(&e);
+}
+
+/* What normal mode may know of a stream that is in the middle of a region. */
+static void hide(MaliCs *s)
+{
+    MaliCs keep = *s;
+
+    mali_cs_reset(s);
+    s->extract = keep.extract;
+    s->progress = keep.progress;
+    s->pending = keep.pending;
+    s->fault = keep.fault;
+    s->fault_info = keep.fault_info;
+    s->prot_left = keep.prot_left;
+    s->prot_saved = 1;
+}
+
+bool mali_protm_save(MaliGpu *g, unsigned csg, uint32_t streams)
+{
+    Space to = protected_space(g, csg);
+    MaliBlob blob;
+    bool saved = write_blob(g, csg, streams, &to, &blob);
+
+    log_protected_save(g, csg, saved, &blob);
+    for (unsigned j = 0; j < MALI_NUM_CS; j++) {
+        if (streams & MALI_BIT(j)) {
+            hide(&g->s.csg[csg].cs[j]);
+        }
+    }
+    return saved;
 }
 
 /* ---- restore ---- */
@@ -217,47 +301,94 @@ static unsigned count_bits(uint32_t v)
     return n;
 }
 
-static bool header_valid(const MaliGpu *g, const Header *h, uint32_t have)
+static bool header_valid(const MaliGpu *g, const Header *h, uint32_t magic, uint32_t have)
 {
-    return h->magic == MAGIC && h->version == VERSION && h->regs == g->row->cs_regs &&
+    return h->magic == magic && h->version == VERSION && h->regs == g->row->cs_regs &&
            !(h->pending & ~(CSG_EVT_MASK & ~CSG_IDLE)) && h->streams < MALI_BIT(MALI_NUM_CS) &&
            h->size == HEADER_SIZE + count_bits(h->streams) * RECORD_SIZE(h->regs) &&
            h->size <= have;
 }
 
-bool mali_csg_restore(MaliGpu *g, unsigned csg, MaliBlob *info)
+/* All of the buffer, checked; @cs is cleared where it has no record. */
+static bool read_blob(MaliGpu *g, const Space *from, Header *h, MaliCs cs[MALI_NUM_CS],
+                      MaliBlob *info)
 {
-    uint32_t space = g->s.iface.suspend_size, have = space < BLOB_MAX ? space : BLOB_MAX;
-    MaliCsg *c = &g->s.csg[csg];
+    uint32_t have = from->size < BLOB_MAX ? from->size : BLOB_MAX;
     uint8_t blob[BLOB_MAX];
-    MaliCs cs[MALI_NUM_CS];
     Cursor cur = { blob, false };
-    Header h = { 0 };
 
-    if (have < HEADER_SIZE || !mali_mcu_read(g, c->suspend_va, blob, have)) {
+    if (have < HEADER_SIZE || !mali_mcu_read_as(g, from->master, from->va, blob, have)) {
         return false;
     }
-    visit_header(&cur, &h);
-    if (!header_valid(g, &h, have)) {
+    visit_header(&cur, h);
+    if (!header_valid(g, h, from->magic, have)) {
         return false;
     }
-    *info = (MaliBlob){ .bytes = h.size, .crc = mali_crc32(0, blob + CRC_FROM, h.size - CRC_FROM) };
-    if (info->crc != h.crc) {
+    *info =
+        (MaliBlob){ .bytes = h->size, .crc = mali_crc32(0, blob + CRC_FROM, h->size - CRC_FROM) };
+    if (info->crc != h->crc) {
         return false;
     }
-    memset(cs, 0, sizeof(cs));
+    memset(cs, 0, MALI_NUM_CS * sizeof(cs[0]));
     for (unsigned j = 0; j < MALI_NUM_CS; j++) {
-        if (h.streams & MALI_BIT(j)) {
-            visit_cs(&cur, &cs[j], h.regs);
+        if (h->streams & MALI_BIT(j)) {
+            visit_cs(&cur, &cs[j], h->regs);
             if (!cs_valid(&cs[j])) {
                 return false;
             }
-            /* The host has not even been told of this fault. */
-            cs[j].wait = cs[j].pending & CS_FAULT ? MALI_WAIT_FAULT_ACK : MALI_WAIT_NONE;
         }
+    }
+    return true;
+}
+
+bool mali_csg_restore(MaliGpu *g, unsigned csg, MaliBlob *info)
+{
+    Space from = normal_space(g, csg);
+    MaliCsg *c = &g->s.csg[csg];
+    MaliCs cs[MALI_NUM_CS];
+    Header h = { 0 };
+
+    if (!read_blob(g, &from, &h, cs, info)) {
+        return false;
+    }
+    for (unsigned j = 0; j < MALI_NUM_CS; j++) {
+        /* The rest of a region runs in protected mode or not at all. */
+        if ((cs[j].prot_left != 0) != (cs[j].prot_saved != 0)) {
+            return false;
+        }
+        /* The host has not even been told of this fault. */
+        cs[j].wait = cs[j].pending & CS_FAULT ? MALI_WAIT_FAULT_ACK : MALI_WAIT_NONE;
     }
     memcpy(c->cs, cs, sizeof(cs));
     c->pending = h.pending;
     info->streams = h.streams;
+    return true;
+}
+
+/* One stream goes on where hide() was called; the buffer must be of that very moment. */
+bool mali_protm_restore(MaliGpu *g, unsigned csg, unsigned j)
+{
+    Space from = protected_space(g, csg);
+    MaliCs *s = &g->s.csg[csg].cs[j], now, cs[MALI_NUM_CS];
+    Header h = { 0 };
+    MaliBlob info;
+
+    if (!read_blob(g, &from, &h, cs, &info) || !(h.streams & MALI_BIT(j)) ||
+        cs[j].extract != s->extract || cs[j].prot_left != s->prot_left || cs[j].stopped) {
+        return false;
+    }
+    now = *s;
+    *s = cs[j];
+    s->ring_base = now.ring_base;
+    s->ring_in = now.ring_in;
+    s->ring_out = now.ring_out;
+    s->ring_size = now.ring_size;
+    s->doorbell = now.doorbell;
+    s->insert = now.insert;
+    s->started = now.started;
+    s->queued = now.queued;
+    s->credit_ns = now.credit_ns;
+    s->pending = now.pending;
+    s->prot_saved = 0;
     return true;
 }

@@ -97,16 +97,6 @@ TEST(glb_counter_enable)
     CHECK(!(glb_ack(m) & GLB_COUNTER_EN));
 }
 
-TEST(glb_protm_enter_is_not_acknowledged_yet)
-{
-    Machine *m = mach_boot();
-
-    glb_toggle(m, GLB_PROTM_ENTER);
-    glb_ring(m);
-    CHECK((glb_req(m) ^ glb_ack(m)) & GLB_PROTM_ENTER);
-    CHECK_HAS(ev_last(m, "violation"), "\"rule\":\"protm-unsupported\"");
-}
-
 /* ---- halt ---- */
 static void halt(Machine *m)
 {

@@ -348,6 +348,17 @@ TEST(corrupt_section_fault)
     CHECK_EQ(mcu_r32(m, FW_DATA_VA), 0x03020100);
 }
 
+/* Only contents are read: image variant prot-too-big has 32 MiB without any. */
+TEST(large_section_without_content)
+{
+    Machine *m = ready(NULL, &fw_default);
+
+    mcu_w32(m, FW_TEXT_VA + 0x28 + 3 * 48 + 20, 32u << 20);
+    CHECK(fw_start(m));
+    CHECK_HAS(ev_get(m, "section", 3), "\"name\":\"prot_data\",\"va\":50331648,\"size\":33554432");
+    CHECK_EQ(ev_count(m, "violation"), 0);
+}
+
 TEST(manifest_is_checked)
 {
     static const struct {

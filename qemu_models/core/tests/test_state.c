@@ -113,7 +113,7 @@ static bool load_changed(Machine *m, size_t off, uint8_t val)
     return ok;
 }
 
-#define STATE_OFF(f) (16 + offsetof(MaliState, f))
+#define STATE_OFF(f) (24 + offsetof(MaliState, f))
 
 TEST(migration_of_a_wrong_blob_leaves_a_reset_device)
 {
@@ -152,6 +152,19 @@ TEST(migration_to_another_gpu_is_refused)
     CHECK(!ok);
 }
 
+TEST(migration_between_rows_of_one_gpu_id_is_refused)
+{
+    Machine *a = mach_new("g725"), *b = mach_new("g925");
+    size_t len;
+    void *blob = save(a, &len);
+    bool ok = mali_load(b->gpu, blob, len);
+
+    free(blob);
+    CHECK_EQ(rd(a, GPU_ID), rd(b, GPU_ID));
+    CHECK(!ok);
+    CHECK_EQ(mali_save(a->gpu, NULL, 0), len);
+}
+
 TEST(migration_of_random_states)
 {
     t_seed(11);
@@ -161,7 +174,7 @@ TEST(migration_of_random_states)
         uint8_t *blob = save(m, &len);
 
         for (unsigned k = 1 + t_rand() % 8; k; k--) {
-            blob[16 + t_rand() % (len - 16)] = (uint8_t)t_rand();
+            blob[24 + t_rand() % (len - 24)] = (uint8_t)t_rand();
         }
         mali_load(m->gpu, blob, len);
         free(blob);

@@ -198,9 +198,9 @@ TEST(events_tell_what_is_in_the_buffer)
         *(uint8_t *)ram_ptr(e.m, blob_pa(i), 1) = 0x5a;
     }
     suspend();
-    snprintf(want, sizeof(want), "\"bytes\":%u,\"crc32\":%u", 32 + 3 * 624, blob_crc());
+    snprintf(want, sizeof(want), "\"bytes\":%u,\"crc32\":%u", 32 + 3 * 640, blob_crc());
     CHECK_HAS(ev_last(e.m, "csg-suspend"), want);
-    for (unsigned i = 32 + 3 * 624; i < e.g.suspend_size; i++) {
+    for (unsigned i = 32 + 3 * 640; i < e.g.suspend_size; i++) {
         CHECK_EQ(*(uint8_t *)ram_ptr(e.m, blob_pa(i), 1), 0); /* all of the buffer is written */
     }
     snprintf(want, sizeof(want), "\"crc32\":%u", blob_crc());
@@ -354,7 +354,7 @@ TEST(largest_group_fits)
     grp_ring(e.m, &e.g);
     mach_run(e.m, MS);
     suspend();
-    CHECK_EQ(ram_r32(e.m, blob_pa(8)), 6048);
+    CHECK_EQ(ram_r32(e.m, blob_pa(8)), 6176);
     resume(7, 7);
     for (unsigned q = 0; q < 8; q++) {
         CHECK_EQ(env_cs(&e, q)->reg[127], 0x100 + q);
@@ -440,7 +440,7 @@ TEST(out_of_range_values_are_rejected)
         uint32_t v;
     } bad[] = {
         { 0, 0 },
-        { 4, 2 },
+        { 4, 3 },
         { 8, 0 },
         { 8, 0x4000 },
         { 16, 3 },
@@ -454,8 +454,10 @@ TEST(out_of_range_values_are_rejected)
         { 32 + 48, 0xffffffff },
         { 32 + 52, 16 },
         { 32 + 56, 99 },
+        { 32 + 88, 1 },
         { 32 + 92, 1 },
         { 32 + 104, 2 },
+        { 32 + 108, 1 },
         { 32 + 112, 1 },
         { 32 + 120, 0 },
     };

@@ -22,6 +22,7 @@ _COMMANDS = {
     "run": "build what is needed, boot, run scenarios, print the verdicts",
     "shell": "a console in a guest at the stage you name",
     "ssh": "an ssh session in a guest at the stage you name",
+    "events": "what the emulated GPU reported, one line an event",
     "cs": "assemble and disassemble command streams",
     "build": "build artifacts without running anything",
     "cache": "list or clean the artifact store",

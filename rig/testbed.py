@@ -15,7 +15,7 @@ from rig.artifacts.recipe import Builder
 from rig.artifacts.rootfs import RootfsRecipe
 from rig.artifacts.sources import SourceSpec
 from rig.errors import FailureClass, RigError, usage
-from rig.gpu.rows import require_gpu
+from rig.gpu.rows import require_faults, require_gpu
 from rig.kernel.contract import Contract, Detected, by_name, detect
 from rig.kernel.module import ModuleInfo, module_info
 from rig.kernel.patches import load_series
@@ -59,6 +59,9 @@ class Options:
         if self.contract is not None:
             by_name(self.contract)
         require_gpu(self.gpu)
+        require_faults(self.faults)
+        if self.mcu_fw is not None:
+            CsffwRecipe(override=self.mcu_fw).content()
         for path in self.patch_paths():
             if not path.exists():
                 raise usage(f"no series at {path}", "give a folder of *.patch files or an mbox")

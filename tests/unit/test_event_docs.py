@@ -40,9 +40,9 @@ def model() -> dict[str, set[str]]:
 def test_kinds_are_the_models() -> None:
     theirs = model()
     assert set(theirs) - set(BY_KIND) == set(), "add them to rig/gpu/event_table.py"
-    gone = {kind for kind in BY_KIND.keys() - theirs.keys() if not kind.startswith("protm-")}
+    gone = BY_KIND.keys() - theirs.keys()
     assert gone == set(), "the model has these events no more"
-    assert BY_KIND.keys() >= KINDS
+    assert BY_KIND.keys() == KINDS
     assert len(BY_KIND) == len(EVENTS)
 
 

@@ -88,6 +88,16 @@ MaliStep mali_cs_fetch(MaliCtx *x);
 MaliStep mali_op_load_multiple(MaliCtx *x);
 MaliStep mali_op_store_multiple(MaliCtx *x);
 
+/* ---- arch >= 11 (cs_late.c) ---- */
+MaliStep mali_op_arith_imm32(MaliCtx *x);
+MaliStep mali_op_arith_imm64(MaliCtx *x);
+MaliStep mali_op_arith_reg32(MaliCtx *x);
+MaliStep mali_op_arith_reg64(MaliCtx *x);
+MaliStep mali_op_logic_op32(MaliCtx *x);
+MaliStep mali_op_next_sb_entry(MaliCtx *x);
+MaliStep mali_op_set_state(MaliCtx *x);
+MaliStep mali_op_set_state_imm32(MaliCtx *x);
+
 /* ---- sync objects (cs_sync.c) ---- */
 /* Condition of a SYNC_WAIT, unsigned. */
 bool mali_cs_sync_met(uint64_t value, uint64_t ref, uint32_t cond);

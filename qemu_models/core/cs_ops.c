@@ -32,6 +32,7 @@ static MaliStep op_move32(MaliCtx *x)
     return MALI_STEP_OK;
 }
 
+/* Arch >= 11, bit 33: the mask is the one of SET_STATE. All scoreboards are clear either way. */
 static MaliStep op_wait(MaliCtx *x)
 {
     if (x->w >> 32 & 1) {
@@ -70,23 +71,6 @@ static MaliStep op_umin32(MaliCtx *x)
     b = x->cs->reg[f_src1(x->w)];
     x->cs->reg[f_dst(x->w)] = a < b ? a : b;
     return MALI_STEP_OK;
-}
-
-/* Arch 13 puts a sub-opcode into these three; 0 is the old meaning (spec 5.3), others are to come.
- */
-static MaliStep op_arith_imm32(MaliCtx *x)
-{
-    return f_src1(x->w) ? mali_cs_invalid(x) : op_add_imm32(x);
-}
-
-static MaliStep op_arith_imm64(MaliCtx *x)
-{
-    return f_src1(x->w) ? mali_cs_invalid(x) : op_add_imm64(x);
-}
-
-static MaliStep op_arith_reg32(MaliCtx *x)
-{
-    return f_imm32(x->w) >> 24 ? mali_cs_invalid(x) : op_umin32(x);
 }
 
 /* ---- flow ---- */
@@ -305,11 +289,12 @@ const MaliOp mali_ops[] = {
     { CS_OP_FINISH_FRAGMENT, 10, ARCH_ANY, "FINISH_FRAGMENT", op_finish_fragment },
     { CS_OP_RUN_IDVS2, 12, ARCH_ANY, "RUN_IDVS2", op_nothing },
     { CS_OP_ADD_IMM32, 10, 12, "ADD_IMM32", op_add_imm32 },
-    { CS_OP_ADD_IMM32, 13, ARCH_ANY, "ARITH_IMM32", op_arith_imm32 },
+    { CS_OP_ADD_IMM32, 13, ARCH_ANY, "ARITH_IMM32", mali_op_arith_imm32 },
     { CS_OP_ADD_IMM64, 10, 12, "ADD_IMM64", op_add_imm64 },
-    { CS_OP_ADD_IMM64, 13, ARCH_ANY, "ARITH_IMM64", op_arith_imm64 },
+    { CS_OP_ADD_IMM64, 13, ARCH_ANY, "ARITH_IMM64", mali_op_arith_imm64 },
     { CS_OP_UMIN32, 10, 12, "UMIN32", op_umin32 },
-    { CS_OP_UMIN32, 13, ARCH_ANY, "ARITH_REG32", op_arith_reg32 },
+    { CS_OP_UMIN32, 13, ARCH_ANY, "ARITH_REG32", mali_op_arith_reg32 },
+    { CS_OP_LOGIC_OP32, 11, ARCH_ANY, "LOGIC_OP32", mali_op_logic_op32 },
     { CS_OP_LOAD_MULTIPLE, 10, ARCH_ANY, "LOAD_MULTIPLE", mali_op_load_multiple },
     { CS_OP_STORE_MULTIPLE, 10, ARCH_ANY, "STORE_MULTIPLE", mali_op_store_multiple },
     { CS_OP_BRANCH, 10, ARCH_ANY, "BRANCH", op_branch },
@@ -317,6 +302,11 @@ const MaliOp mali_ops[] = {
     { CS_OP_PROGRESS_WAIT, 10, ARCH_ANY, "PROGRESS_WAIT", op_progress_wait },
     { CS_OP_SET_EXCEPTION_HANDLER, 10, ARCH_ANY, "SET_EXCEPTION_HANDLER",
       op_set_exception_handler },
+    { CS_OP_NEXT_SB_ENTRY, 11, ARCH_ANY, "NEXT_SB_ENTRY", mali_op_next_sb_entry },
+    { CS_OP_SET_STATE, 11, ARCH_ANY, "SET_STATE", mali_op_set_state },
+    { CS_OP_SET_STATE_IMM32, 11, ARCH_ANY, "SET_STATE_IMM32", mali_op_set_state_imm32 },
+    { CS_OP_SHARED_SB_INC, 11, ARCH_ANY, "SHARED_SB_INC", op_wait },
+    { CS_OP_SHARED_SB_DEC, 11, ARCH_ANY, "SHARED_SB_DEC", op_wait },
     { CS_OP_CALL, 10, ARCH_ANY, "CALL", op_call },
     { CS_OP_JUMP, 10, ARCH_ANY, "JUMP", op_jump },
     { CS_OP_REQ_RESOURCE, 10, ARCH_ANY, "REQ_RESOURCE", op_req_resource },
@@ -336,5 +326,6 @@ const MaliOp mali_ops[] = {
     { CS_OP_SYNC_ADD64, 10, ARCH_ANY, "SYNC_ADD64", mali_op_sync_add64 },
     { CS_OP_SYNC_SET64, 10, ARCH_ANY, "SYNC_SET64", mali_op_sync_set64 },
     { CS_OP_SYNC_WAIT64, 10, ARCH_ANY, "SYNC_WAIT64", mali_op_sync_wait64 },
+    { CS_OP_ARITH_REG64, 13, ARCH_ANY, "ARITH_REG64", mali_op_arith_reg64 },
 };
 const unsigned mali_num_ops = sizeof(mali_ops) / sizeof(mali_ops[0]);

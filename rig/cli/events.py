@@ -54,7 +54,7 @@ def command(
 def newest_run(runs: Path) -> Path:
     """The newest run that has an event log. Raises `RigError` (USAGE) when there is none."""
     for folder in sorted(runs.glob("*"), reverse=True):
-        if logs_in(folder):
+        if any(log.stat().st_size for log in logs_in(folder)):
             return folder
     raise usage(f"no run with GPU events in {runs}", "give a folder or a file, or `rig run` first")
 
@@ -68,6 +68,13 @@ def logs_in(where: Path) -> list[Path]:
     raise usage(f"there is no {where}", "give the folder of a run, or an event log")
 
 
+class _Console(Console):
+    """Leaves a closed pipe to the command: rich would exit with 1, which is a verdict."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 class _Printer:
     """Prints what is new in each log; a heading says which one when there are several."""
 
@@ -79,7 +86,7 @@ class _Printer:
         self._logs: dict[Path, EventLog] = {}
         self._seen: dict[Path, int] = {}
         self._heading: Path | None = None
-        self._out = Console(highlight=False, soft_wrap=True)
+        self._out = _Console(highlight=False, soft_wrap=True)
 
     def look(self) -> bool:
         """Print new events; False when there is no log at all."""

@@ -23,6 +23,13 @@ model: .venv/ready
 teeth: .venv/ready
 	$(RIG) teeth $(ARGS)
 
+bench: .venv/ready
+	$(RIG) bench $(ARGS)
+
+# 100 load/unload cycles and 1,000 groups' lives; `make run` has a tenth of that.
+soak: .venv/ready
+	$(RIG) run --soak suspend-buffer/cycles suspend-buffer/returned driver/reload $(ARGS)
+
 doctor: .venv/ready
 	$(RIG) doctor
 

@@ -51,6 +51,8 @@ class Options:
     """Fault plan of the device at start: (name, argument)."""
     refresh: bool = False
     """Ask apt for newer versions of what was fetched before."""
+    soak: bool = False
+    """Scenarios that repeat something do so ten times as often."""
 
     def check(self) -> None:
         """Raise `RigError` (USAGE) for a wrong name or path, before anything is built."""

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* gpuctl job and submit-bench: short command streams on one group. */
+/* gpuctl job, churn and submit-bench: short command streams on one group. */
 #include "gpuctl.h"
 
 #include "cs.h"
@@ -18,16 +18,26 @@ struct session {
 	struct gpu_bo bo;
 };
 
-static void session_open(struct session *s, const struct options *o)
+static void group_open(struct session *s, const struct options *o)
 {
 	struct gpu_group_options options;
 
 	group_options(o, &options);
+	need(gpu_group_create(&s->gpu, s->vm, &options, &s->group));
+}
+
+static void session_open_groupless(struct session *s)
+{
 	need(gpu_open(&s->gpu));
 	need(gpu_vm_create(&s->gpu, &s->vm));
 	need(gpu_bo_create(&s->gpu, s->vm, GPU_VA_BASE, BO_SIZE, &s->bo));
-	need(gpu_group_create(&s->gpu, s->vm, &options, &s->group));
 	need(gpu_syncobj_create(&s->gpu, &s->syncobj));
+}
+
+static void session_open(struct session *s, const struct options *o)
+{
+	session_open_groupless(s);
+	group_open(s, o);
 }
 
 static void session_close(struct session *s)
@@ -96,6 +106,36 @@ _Noreturn void cmd_job(const struct options *o)
 	if (!o->heap && *result != (uint32_t)o->value)
 		result_fail("value", "wrong");
 	session_close(&s);
+	result_ok();
+}
+
+/* One group after the other runs a job and is destroyed; the file stays open until stdin closes. */
+_Noreturn void cmd_churn(const struct options *o)
+{
+	volatile uint32_t *result;
+	unsigned int words;
+	struct session s;
+
+	session_open_groupless(&s);
+	result = (uint32_t *)((char *)s.bo.map + TARGET_OFFSET);
+	for (uint64_t i = 0; i < o->count; i++) {
+		const uint32_t value = (uint32_t)(o->value + i);
+
+		group_open(&s, o);
+		words = write_store(&s, s.bo.map, GPU_VA_BASE + TARGET_OFFSET, value, false);
+		need(gpu_submit(&s.gpu, s.group, (unsigned int)o->queue, s.bo.va, words,
+				s.syncobj));
+		need(gpu_syncobj_wait(&s.gpu, s.syncobj,
+				      monotonic_ns() + (int64_t)o->timeout_ms * 1000000));
+		if (*result != value) {
+			printf("round=%llu value=%#x\n", (unsigned long long)i, *result);
+			result_fail("value", "wrong");
+		}
+		need(gpu_group_destroy(&s.gpu, s.group));
+	}
+	printf("READY churned=%llu\n", (unsigned long long)o->count);
+	hold_until_eof();
+	need(gpu_vm_destroy(&s.gpu, s.vm));
 	result_ok();
 }
 

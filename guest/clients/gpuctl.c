@@ -5,6 +5,7 @@
  *   gpuctl query
  *   gpuctl groups N        one VM, N groups; "READY groups=…", held until stdin closes
  *   gpuctl job             one job stores a value; checked through a CPU mapping
+ *   gpuctl churn N         N groups one after the other, each runs a job; then READY, held
  *   gpuctl rotate          many groups count in registers and must be swapped meanwhile
  *   gpuctl submit-bench N  N jobs, timed
  *
@@ -15,7 +16,7 @@
 #include "gpuctl.h"
 
 static const char usage_text[] =
-	"usage: gpuctl query | groups N | job | rotate | submit-bench N   [options]\n"
+	"usage: gpuctl query | groups N | job | churn N | rotate | submit-bench N   [options]\n"
 	"  queues=1 ring=65536 priority=1 flags=0   of each group\n"
 	"  timeout=60000                            ms for all jobs together\n"
 	"  value=0xcafe0001 queue=0                 job: what is stored, by which queue\n"
@@ -182,7 +183,8 @@ int main(int argc, char **argv)
 		.value = 0xcafe0001,
 	};
 	const char *command = argc > 1 ? argv[1] : "";
-	const bool counted = !strcmp(command, "groups") || !strcmp(command, "submit-bench");
+	const bool counted = !strcmp(command, "groups") || !strcmp(command, "churn") ||
+			     !strcmp(command, "submit-bench");
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc < 2 + counted || (counted && !parse_size(argv[2], &o.count)))
@@ -197,6 +199,8 @@ int main(int argc, char **argv)
 		cmd_groups(&o);
 	if (!strcmp(command, "job"))
 		cmd_job(&o);
+	if (!strcmp(command, "churn"))
+		cmd_churn(&o);
 	if (!strcmp(command, "submit-bench"))
 		cmd_bench(&o);
 	if (!strcmp(command, "rotate"))

@@ -25,6 +25,7 @@ void need(int failed);
 bool print_group_state(struct gpu *gpu, uint32_t group);
 
 _Noreturn void cmd_job(const struct options *o);
+_Noreturn void cmd_churn(const struct options *o);
 _Noreturn void cmd_bench(const struct options *o);
 _Noreturn void cmd_rotate(const struct options *o);
 

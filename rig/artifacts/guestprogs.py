@@ -29,6 +29,7 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
         "agent/transport.c",
     ),
     "heapctl": ("clients/heapctl.c",),
+    "mmiobench": ("clients/mmiobench.c",),
     "gpuctl": (
         "clients/gpuctl.c",
         "clients/gpu.c",

@@ -27,6 +27,7 @@ _COMMANDS = {
     "build": "build artifacts without running anything",
     "cache": "list or clean the artifact store",
     "doctor": "what this machine lacks, and the command that gets it",
+    "bench": "measure what the rig costs: boots against bare QEMU, verdicts, rates",
     "teeth": "run the scenarios on broken drivers and devices: each must be caught",
 }
 

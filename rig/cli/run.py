@@ -27,6 +27,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
 @bed_options
 @click.option("--list", "list_only", is_flag=True, help="List the scenarios and stop.")
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Guests at a time [default: cores].")
+@click.option("--soak", is_flag=True, help="Repeat ten times as often what scenarios repeat.")
 @click.option("--junit", type=_FILE, help="Write the verdicts as JUnit XML.")
 @click.option("--ktap", type=_FILE, help="Write the verdicts as KTAP.")
 @click.option("--json", type=_FILE, help="Write the verdicts as JSON.")

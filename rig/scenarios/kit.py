@@ -53,6 +53,8 @@ __all__ = [
 
 T = TypeVar("T")
 
+SOAK_FACTOR = 10
+
 
 class Scenario:
     """The fixture `rig`: one booted guest and what a scenario does with it."""
@@ -90,6 +92,10 @@ class Scenario:
     def spawn(self, *argv: str) -> Process:
         """Start a program by the agent; it runs until it ends or its stdin is closed."""
         return self.session.agent.spawn(argv)
+
+    def cycles(self, count: float) -> int:
+        """How often to repeat, or seconds to allow for it: ten times as much with `--soak`."""
+        return round(count * (SOAK_FACTOR if self.session.bed.options.soak else 1))
 
     def expect(self, regex: str, count: int = 1) -> None:
         """Declare kernel lines that this scenario provokes; fewer or more of them fail it."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from rig.deadlines import JOB_S, scaled
 from rig.errors import FailureClass
 from rig.gpu.events import Event
 from rig.scenarios.kit import Scenario, check, extents, scenario
@@ -12,6 +13,9 @@ SECTION = 256 * KIB
 """Size of the PROT section of our MCU image."""
 GROUPS = 12
 """More than the eight slots of the GPU."""
+LOADS = 10
+CHURN = 100
+"""Groups that live one after the other; `--soak` makes it ten times as many, and of LOADS."""
 
 
 @scenario()
@@ -71,9 +75,9 @@ def test_returned(rig: Scenario) -> None:
     rig.load_panthor()
     rig.wait_bound()
     loaded = rig.dmabufs()
-    for _ in range(10):
-        rig.run("gpuctl", "job")
-        rig.settle(rig.dmabufs, loaded, "dma-bufs (count, bytes) after a group's life")
+    count = rig.cycles(CHURN)
+    rig.sh(f"gpuctl churn {count} < /dev/null", timeout=rig.cycles(JOB_S))
+    rig.settle(rig.dmabufs, loaded, f"dma-bufs (count, bytes) after {count} groups' lives")
     rig.unload_panthor()
     rig.settle(rig.dmabufs, before, "dma-bufs (count, bytes) after the unload")
     rig.settle(lambda: len(rig.lent()), 0, "ranges still lent to OP-TEE after the unload")
@@ -99,16 +103,26 @@ def test_exhaustion(rig: Scenario) -> None:
 
 @scenario()
 def test_cycles(rig: Scenario) -> None:
-    """Ten load/unload cycles, each with groups, end where they began."""
+    """Loads and unloads, each with groups that come and go, end where they began."""
     rig.load_optee()
     before = rig.dmabufs()
-    for _ in range(10):
+    for _ in range(rig.cycles(LOADS)):
         rig.load_panthor()
         rig.wait_bound()
-        rig.run("gpuctl", "job")
+        churn_open(rig)
         rig.unload_panthor()
         rig.settle(rig.dmabufs, before, "dma-bufs (count, bytes) after an unload")
         rig.settle(lambda: len(rig.lent()), 0, "ranges still lent to OP-TEE after an unload")
+
+
+def churn_open(rig: Scenario) -> None:
+    """Destroyed groups' buffers go back at once, not when their process closes the device."""
+    loaded = rig.dmabufs()
+    holder = rig.spawn("gpuctl", "churn", str(CHURN // LOADS))
+    holder.expect("READY churned", scaled(JOB_S))
+    rig.settle(rig.dmabufs, loaded, "dma-bufs (count, bytes) after the lives of a VM's groups")
+    holder.close_stdin()
+    holder.wait()
 
 
 def check_buffers(rig: Scenario) -> None:

@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rig.durations",),
     ("rig.runner",),
     ("rig.teeth",),
-    ("rig.report",),
+    ("rig.report", "rig.bench"),
     ("rig.cli",),
 )
 

@@ -97,6 +97,16 @@ class Scenario:
         """How often to repeat, or seconds to allow for it: ten times as much with `--soak`."""
         return round(count * (SOAK_FACTOR if self.session.bed.options.soak else 1))
 
+    def finish(self, process: Process, *, status: int = 0) -> str:
+        """Close a spawned program's stdin and wait for its end; returns what it printed."""
+        process.close_stdin()
+        ended = process.wait(scaled(COMMAND_S))
+        if ended.timed_out:
+            raise RigError(FailureClass.HANG, f"{process.what} does not end")
+        told = ended.stdout.strip().splitlines()[-1:] or ["nothing"]
+        check(ended.status == status, f"{process.what} {ended.describe()}; it said: {told[0]}")
+        return ended.stdout
+
     def expect(self, regex: str, count: int = 1) -> None:
         """Declare kernel lines that this scenario provokes; fewer or more of them fail it."""
         self.expected.append(klog.Expected(regex, count))

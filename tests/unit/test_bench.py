@@ -13,6 +13,7 @@ from rig.bench.guest import numbers
 from rig.cli import bench
 from rig.cli import main as cli
 from rig.errors import FailureClass
+from rig.ui import output
 
 
 def test_a_ratio_is_that_of_the_medians() -> None:
@@ -46,7 +47,7 @@ def test_numbers_of_a_client() -> None:
 def test_words_and_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The table and the file say the same."""
     figures = [compared("boot", (2.0,), (1.0,), 1.15), Figure("MMIO reads", "1/s", (4e6,))]
-    bench._print(bench.output(), figures, [0.5, 1.5])
+    bench._print(output(), figures, [0.5, 1.5])
     bench._write(tmp_path / "b.json", figures, [0.5, 1.5])
     told = capsys.readouterr().out
     assert "load before 0.5, after 1.5" in told

@@ -120,7 +120,8 @@ def _pool(bed: TestBed, entries: Sequence[Entry], run_dir: Path, jobs: int) -> I
     finally:
         for worker in multiprocessing.active_children():
             if worker.pid:  # `kill -INT` told only us; idle workers do not listen
-                os.kill(worker.pid, signal.SIGINT)
+                with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+                    os.kill(worker.pid, signal.SIGINT)
         pool.shutdown(cancel_futures=True)
 
 

@@ -164,6 +164,8 @@ class Qmp:
         """Drop the connection and end the thread. Safe at any stage, more than once."""
         if not self._thread.is_alive():
             return
+        # a connection that is cut off in the middle may complain; nobody wants to know any more
+        self._loop.set_exception_handler(lambda _loop, _context: None)
         try:
             self._call(self._disconnect(), _CLOSE_S, "let go of its monitor")
         except RigError:
@@ -190,6 +192,9 @@ class Qmp:
         except concurrent.futures.TimeoutError as exc:
             future.cancel()
             raise infra(f"QEMU did not {what} within {timeout:g} s") from exc
+        except KeyboardInterrupt:
+            future.cancel()  # nobody waits for it any more, and `close` comes next
+            raise
         except ExecuteError:
             raise
         except (QMPError, EOFError, OSError, concurrent.futures.CancelledError) as exc:

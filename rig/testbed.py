@@ -28,6 +28,7 @@ LINUX = SourceSpec("linux-source-7.3", "7.3.", ("trixie-backports", "sid", "fork
 SERIES = REPO / "kernel_config" / "series"
 MUTANTS = REPO / "kernel_config" / "mutants"
 DEFAULT_SERIES = SERIES / "heap-name"
+_MACHINE = ("qemu", "firmware", "rootfs", "mcu_firmware")
 
 
 @dataclass(frozen=True)
@@ -102,18 +103,34 @@ class TestBed:
         return KernelRepo(self.builder.store)
 
     @cached_property
+    def base(self) -> Tree:
+        """The kernel tree without any patch."""
+        kernel = self.options.kernel
+        if kernel is not None:
+            return self.repo.snapshot(kernel, str(kernel))
+        source = self.builder.sources.tree(LINUX)
+        return self.repo.snapshot(source.path, f"Linux {source.version.split('-')[0]}")
+
+    @cached_property
     def tree(self) -> Tree:
         """The patched state under test."""
-        kernel = self.options.kernel
-        if kernel is None:
-            source = self.builder.sources.tree(LINUX)
-            tree = self.repo.snapshot(source.path, f"Linux {source.version.split('-')[0]}")
-        else:
-            tree = self.repo.snapshot(kernel, str(kernel))
+        tree = self.base
         for path in self.options.patch_paths():
             name = path.stem if path.suffix else path.name
             tree = self.repo.apply(tree, load_series(path), name)[-1]
         return tree
+
+    def at(self, tree: Tree, repo: KernelRepo | None = None) -> TestBed:
+        """The same machine with another state of the kernel, which `repo` can read.
+
+        The machine stays what it was at the first call: an edit of the rig halfway through
+        a series must not be taken for an effect of a patch.
+        """
+        bed = TestBed(self.options, self.ui, self.builder.store)
+        bed.builder, bed.repo, bed.tree = self.builder, repo or self.repo, tree
+        for name in _MACHINE:
+            setattr(bed, name, getattr(self, name))
+        return bed
 
     @cached_property
     def _modules_recipe(self) -> ModulesRecipe:
@@ -175,6 +192,11 @@ class TestBed:
     def mcu_firmware(self) -> Path:
         """The MCU's firmware image."""
         return self.builder.get(CsffwRecipe(override=self.options.mcu_fw)).path / "mali_csffw.bin"
+
+    def build_machine(self) -> None:
+        """Every artifact that does not depend on the kernel under test."""
+        for name in _MACHINE:
+            getattr(self, name)
 
     def build_all(self) -> None:
         """Every artifact, the long builds first."""

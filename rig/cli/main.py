@@ -20,6 +20,9 @@ from rig.store import default_root, full_disk
 
 _COMMANDS = {
     "run": "build what is needed, boot, run scenarios, print the verdicts",
+    "series": "judge every patch of a series: a table patch by scenario",
+    "bisect": "find the first bad patch or commit, by the signature of its failure",
+    "verdict": "one line a scenario, and the exit code for `git bisect run`",
     "shell": "a console in a guest at the stage you name",
     "ssh": "an ssh session in a guest at the stage you name",
     "events": "what the emulated GPU reported, one line an event",

@@ -14,14 +14,20 @@ from rig.testbed import Options
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PATH = click.Path(path_type=Path)
-_OPTIONS = (
-    click.option("--kernel", type=_PATH, metavar="TREE",
-                 help="Kernel tree under test; read, never written. Default: Linux 7.3."),
+_KERNEL = click.option(
+    "--kernel",
+    type=_PATH,
+    metavar="TREE",
+    help="Kernel tree under test; read, never written. Default: Linux 7.3.",
+)
+_PATCHES = (
     click.option("--series", type=_PATH, multiple=True, metavar="DIR|MBOX",
                  help="Patches on top, in order. Default without --kernel: our heap-name series."),
     click.option("--no-series", is_flag=True, help="Apply nothing: the unpatched tree."),
     click.option("--mutant", metavar="NAME", help="Break the driver: kernel_config/mutants/NAME."),
     click.option("--contract", metavar="NAME", help="Fail unless the tree speaks this contract."),
+)  # fmt: skip
+_MACHINE = (
     click.option("--gpu", default="g610", show_default=True, help="Row of the GPU table."),
     click.option("--fault", "faults", multiple=True, metavar="NAME=N",
                  help="Break the device: a row of its fault plan."),
@@ -35,17 +41,28 @@ _OPTIONS = (
 
 def bed_options(function: F) -> F:
     """Add the options that choose what is under test."""
-    for option in reversed(_OPTIONS):
+    return _add(function, (_KERNEL, *_PATCHES, *_MACHINE))
+
+
+def machine_options(function: F) -> F:
+    """Add the options that choose the kernel tree and the machine, but no patches."""
+    return _add(function, (_KERNEL, *_MACHINE))
+
+
+def _add(function: F, options: tuple[Callable[[F], F], ...]) -> F:
+    for option in reversed(options):
         function = option(function)
     return function
 
 
-def to_options(arguments: dict[str, Any]) -> Options:
-    """Click's arguments as `Options`."""
+def to_options(arguments: dict[str, Any], below: tuple[Path, ...] = ()) -> Options:
+    """Click's arguments as `Options`. `below`: the patches where there are no options for them."""
     values = dict(arguments)
+    faults = tuple(_fault(text) for text in values.pop("faults"))
+    if "series" not in values:
+        return Options(series=below, faults=faults, **values)
     series: tuple[Path, ...] = values.pop("series")
     none = values.pop("no_series")
-    faults = tuple(_fault(text) for text in values.pop("faults"))
     if none and series:
         raise click.UsageError("--series and --no-series exclude each other")
     return Options(series=series if series or none else None, faults=faults, **values)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,16 @@ def module_info(ko: Path) -> ModuleInfo:
     return ModuleInfo(
         fields.get("name", ko.stem), parameters, fields.get("vermagic", ""), build_id_of_note(note)
     )
+
+
+def code_digest(ko: Path) -> str:
+    """SHA-256 of a stripped module but for its build-id.
+
+    The build-id also covers the debug information, that is every line number: by it
+    a comment would be a change.
+    """
+    build_id = bytes.fromhex(module_info(ko).build_id)
+    return hashlib.sha256(ko.read_bytes().replace(build_id, bytes(len(build_id)))).hexdigest()
 
 
 def _section(elf: ELFFile, name: str) -> bytes:

@@ -15,7 +15,7 @@ import hashlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,8 +41,14 @@ class Tree:
 class KernelRepo:
     """Snapshots, patched states and the one worktree, in the store's `work/linux`."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, borrow: Path | None = None) -> None:
+        """`borrow`: object folder of the user's repository, whose revisions are read there.
+
+        States of borrowed objects are for building; do not `snapshot` with the same instance:
+        the index it keeps would then count on objects that are not ours.
+        """
         self._store = store
+        self._borrow = borrow
         self._root = store.work("linux")
         self._git_dir = self._root / "repo.git"
         self.worktree = self._root / "src"
@@ -103,7 +109,10 @@ class KernelRepo:
 
         Raises `RigError` (BUILD) that names the first patch, file and line that does not apply.
         """
-        states: list[Tree] = []
+        return list(self.apply_each(tree, patches, series))
+
+    def apply_each(self, tree: Tree, patches: Sequence[Patch], series: str) -> Iterator[Tree]:
+        """As `apply`, one state at a time: those before the patch that does not apply count."""
         with self._scratch_index(tree) as index:
             for number, patch in enumerate(patches, 1):
                 try:
@@ -117,10 +126,7 @@ class KernelRepo:
                         hint=f"rebase the series; the refused file is {patch.source}",
                     ) from exc
                 name = series if number == len(patches) else f"{series} {number}/{len(patches)}"
-                states.append(
-                    Tree(self._run(["write-tree"], index=index), f"{tree.label} + {name}")
-                )
-        return states
+                yield Tree(self._run(["write-tree"], index=index), f"{tree.label} + {name}")
 
     def without(self, tree: Tree, folder: str) -> str:
         """Tree id of `tree` with one folder taken out: what does not depend on that folder."""
@@ -174,6 +180,8 @@ class KernelRepo:
     ) -> bytes:
         env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         env.update(_ENVIRONMENT, GIT_DIR=str(self._git_dir))
+        if self._borrow is not None:
+            env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = _quoted(self._borrow)
         if index is not None:
             env["GIT_INDEX_FILE"] = str(index)
         if work_tree is not None:
@@ -231,6 +239,12 @@ class _ScratchIndex:
 
     def __exit__(self, *_exc: object) -> None:
         self._folder.cleanup()
+
+
+def _quoted(path: Path) -> str:
+    """A path as git takes it in a list that colons separate."""
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 def _cut_off(index: Path) -> bool:

@@ -46,6 +46,11 @@ def kernel_tree(folder: Path, *, panthor: bool) -> Path:
         (["build", "everything"], "no artifact 'everything'"),
         (["teeth", "no-such-mutant"], "no mutant 'no-such-mutant'"),
         (["run", "--gpu", "g9999"], "no GPU 'g9999'"),
+        (["verdict"], "Missing argument"),
+        (["series", "/nowhere/v5.mbox"], "no series at /nowhere/v5.mbox"),
+        (["bisect", "a", "b", "--scenario", "driver", "--kernel", "/nowhere"], "is a family"),
+        (["bisect", "a", "b", "--scenario", "driver/pings", "--kernel", "/no/x"], "no kernel tree"),
+        (["bisect", "0", "1", "--scenario", "driver/pings", "--prereq", "x"], "goes with --series"),
     ],
 )
 def test_wrong_words(argv: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

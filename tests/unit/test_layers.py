@@ -21,7 +21,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rig.judge", "rig.stages"),
     ("rig.durations",),
     ("rig.runner",),
-    ("rig.teeth",),
+    ("rig.teeth", "rig.states"),
+    ("rig.series", "rig.bisect"),
     ("rig.report", "rig.bench"),
     ("rig.cli",),
 )

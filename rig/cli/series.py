@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""`rig series`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from rig import catalogue, doctor
+from rig.cli.options import machine_options, to_options
+from rig.kernel.patches import load_series
+from rig.report import matrix as report
+from rig.runner import new_run_dir
+from rig.series import matrix, states_of
+from rig.states import Referee, Ruling
+from rig.testbed import TestBed
+from rig.ui import Reporter
+from rig.verdict.verdict import exit_code
+
+WIDTH = 200  # of the table where there is no terminal: never cut a verdict
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("series")
+@click.argument("patches", type=_PATH, metavar="DIR|MBOX")
+@click.argument("scenarios", nargs=-1, metavar="[SCENARIO|FAMILY]...")
+@machine_options
+@click.option("--prereq", type=_PATH, multiple=True, metavar="DIR|MBOX",
+              help="Patches below the series, in order; the base row has them.")  # fmt: skip
+@click.option("--again", is_flag=True, help="Boot guests even where the verdict is known.")
+@click.option("--json", "json_file", type=_PATH, help="Write the table for other programs.")
+def command(
+    patches: Path,
+    scenarios: tuple[str, ...],
+    prereq: tuple[Path, ...],
+    again: bool,
+    json_file: Path | None,
+    **arguments: Any,
+) -> int:
+    """Judge every patch of a series: does it work, and if not, which patch broke what?
+
+    Each state is built in the rig's own worktree; the tree given by --kernel is only
+    read. Exit code: that of the last patch (0 pass, 1 fail, 125 cannot judge, 128 and
+    above: the rig itself failed). The same command goes on after Ctrl-C.
+    """
+    chosen = catalogue.select(scenarios, catalogue.entries())
+    loaded = load_series(patches)
+    started = time.monotonic()
+    ui = Reporter()
+    bed = TestBed(to_options(arguments, prereq), ui)
+    doctor.ensure(ui)
+    with ui.stage("machine"):
+        bed.build_machine()
+    states = states_of(bed.repo, bed.tree, loaded, patches.stem if patches.suffix else patches.name)
+    referee = Referee(bed, new_run_dir(bed.builder.store, "series"), again=again)
+    rows = matrix(referee, states, chosen, lambda row: ui.say(_progress(row, len(states))))
+    out = Console(highlight=False)
+    if not out.is_terminal:
+        out.width = WIDTH
+    report.print_matrix(out, f"{patches} on {bed.tree.label}", rows)
+    if json_file is not None:
+        report.write_json(json_file, rows)
+    out.print(f"{len(states)} states in {time.monotonic() - started:.1f} s")
+    return exit_code([judged.verdict for judged in rows[-1].judged])
+
+
+def _progress(row: Ruling, states: int) -> str:
+    words = " ".join(judged.verdict.outcome.value for judged in row.judged)
+    return f"  {row.state.name}/{states - 1} {words} ({row.build_s + row.run_s:.1f} s)"

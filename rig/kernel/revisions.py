@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""Revisions of the user's git tree: read by git's own commands, which write nothing there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from rig.errors import usage
+from rig.kernel.repo import Tree
+
+_READ_ONLY = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C.UTF-8"}
+
+
+class Revisions:
+    """The history of one checkout. Raises `RigError` (USAGE) for what is no revision of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        self.objects = Path(self._git("rev-parse", "--path-format=absolute", "--git-path",
+                                      "objects"))  # fmt: skip
+
+    def commit(self, revision: str) -> str:
+        """The commit that `revision` names."""
+        return self._git("rev-parse", "--verify", "--quiet", "--end-of-options",
+                         f"{revision}^{{commit}}", what=f"no commit {revision!r}")  # fmt: skip
+
+    def tree(self, commit: str) -> Tree:
+        """The state of the source at a commit."""
+        return Tree(self._git("rev-parse", f"{commit}^{{tree}}"), f"{commit[:12]}")
+
+    def subject(self, commit: str) -> str:
+        """First line of the commit's message."""
+        return self._git("log", "-1", "--no-show-signature", "--format=%s", commit)
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Whether `new` has `old` in its history."""
+        return self._call("merge-base", "--is-ancestor", old, new).returncode == 0
+
+    def candidates(self, bad: str, goods: Sequence[str]) -> list[str]:
+        """Commits that may be the first bad one, but `bad` itself; the best to judge first."""
+        listed = self._git("rev-list", "--bisect-all", bad, *(f"^{good}" for good in goods))
+        commits = [line.split()[0] for line in listed.splitlines() if line]
+        return [commit for commit in commits if commit != bad]
+
+    def _git(self, *argv: str, what: str = "") -> str:
+        done = self._call(*argv)
+        if done.returncode != 0:
+            reason = (done.stderr.strip().splitlines() or [f"git {argv[0]} failed"])[-1]
+            raise usage(f"{self.path}: {what or reason}", "give revisions of the tree at --kernel")
+        return done.stdout.strip()
+
+    def _call(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        return subprocess.run(
+            ["git", "-C", str(self.path), *argv],
+            env={**env, **_READ_ONLY}, capture_output=True, text=True, errors="replace",
+            check=False,
+        )  # fmt: skip

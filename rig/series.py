@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""A patch series as a matrix: which scenario says what behind which patch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rig.catalogue import Entry
+from rig.errors import FailureClass, RigError
+from rig.kernel.patches import Patch
+from rig.kernel.repo import KernelRepo, Tree
+from rig.states import Referee, Ruling, State, stop_if_rig_failed
+from rig.verdict.signature import Signature, signature_of
+from rig.verdict.verdict import Outcome, Verdict
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A failure that a patch brought in: the state before it did not fail like this."""
+
+    number: int
+    """How the table refers to its signature, from 1."""
+    row: int
+    verdict: Verdict
+    signature: Signature
+    unjudged: tuple[str, ...]
+    """Names of the states just before that could not be judged: one of them may be to blame."""
+    new: bool
+    """Whether the scenario was judged on an earlier state; else it fails where it first applies."""
+
+
+def states_of(repo: KernelRepo, base: Tree, patches: Sequence[Patch], series: str) -> list[State]:
+    """The base as number 0, then the state behind each patch.
+
+    From the first patch that does not apply on there is no tree: that patch's state
+    says why, the later ones say that they were not tried.
+    """
+    states = [State("0", f"(base) {base.label}", base)]
+    trees = repo.apply_each(base, patches, series)
+    refusal: RigError | None = None
+    for number, patch in enumerate(patches, 1):
+        tree = None
+        if refusal is None:
+            try:
+                tree = next(trees)
+            except RigError as error:
+                if error.failure is not FailureClass.BUILD:
+                    raise
+                refusal = error
+        states.append(State(str(number), patch.subject, tree, refusal))
+        if refusal is not None and tree is None and states[-2].refusal is None:
+            refusal = RigError(FailureClass.BUILD, f"not tried: patch {number} does not apply")
+    return states
+
+
+def matrix(
+    referee: Referee,
+    states: Sequence[State],
+    chosen: Sequence[Entry],
+    told: Callable[[Ruling], None] = lambda _ruling: None,
+) -> list[Ruling]:
+    """Judge every state, the base first; `told` hears of each as it is done.
+
+    Raises `RigError` when the rig itself fails: what was found so far is kept.
+    """
+    rows: list[Ruling] = []
+    for state in states:
+        row = referee.rule(state, chosen)
+        for judged in row.judged:
+            stop_if_rig_failed(judged)
+        rows.append(row)
+        told(row)
+    return rows
+
+
+def signatures(rows: Sequence[Ruling]) -> dict[Signature, int]:
+    """Every failure signature of the matrix, numbered from 1 as they appear."""
+    numbers: dict[Signature, int] = {}
+    for row in rows:
+        for judged in row.judged:
+            signature = signature_of(judged.verdict)
+            if signature is not None:
+                numbers.setdefault(signature, len(numbers) + 1)
+    return numbers
+
+
+def findings(rows: Sequence[Ruling]) -> list[Finding]:
+    """Failures by the patch that brought them in, in the order of the rows."""
+    numbers = signatures(rows)
+    columns = range(len(rows[0].judged)) if rows else range(0)
+    found = [finding for column in columns for finding in _of_column(rows, column, numbers)]
+    return sorted(found, key=lambda finding: finding.row)
+
+
+def _of_column(rows: Sequence[Ruling], column: int, numbers: dict[Signature, int]) -> list[Finding]:
+    found: list[Finding] = []
+    before: Verdict | None = None  # of the last state that this scenario could be judged on
+    unjudged: list[str] = []
+    for number, row in enumerate(rows):
+        verdict = row.judged[column].verdict
+        if verdict.outcome is Outcome.ERROR:
+            unjudged.append(row.state.name)
+            continue
+        signature = signature_of(verdict)
+        if signature is not None and signature != (signature_of(before) if before else None):
+            judged_before = before is not None and before.outcome is not Outcome.NOT_APPLICABLE
+            found.append(
+                Finding(numbers[signature], number, verdict, signature, tuple(unjudged),
+                        judged_before)
+            )  # fmt: skip
+        before, unjudged = verdict, []
+    return found

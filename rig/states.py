@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: MIT
+"""Verdicts on states of a kernel tree, kept by content: what `series`, `bisect`, `verdict` share.
+
+A verdict is kept in the store under everything it depends on: the Image's key, the
+code of panthor.ko and of our helper module, QEMU, firmware, userland, MCU image,
+device options, the scenario's file and the rig's own code. A state whose panthor.ko
+is the same code (a comment, another driver) thus needs no guest. A verdict that the
+rig could not find (ERROR) is never kept.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from rig.artifacts.sources import files_digest
+from rig.catalogue import FOLDER, Entry, entries
+from rig.errors import FailureClass, RigError
+from rig.kernel.module import code_digest
+from rig.kernel.repo import KernelRepo, Tree
+from rig.paths import REPO
+from rig.runner import RunResult, run
+from rig.store import Store, key_of
+from rig.testbed import TestBed
+from rig.verdict.verdict import Outcome, Verdict, outcome_of
+
+KIND = "verdict"
+_FILE = "verdict.json"
+_NO_PART = ("cli", "report")  # what a verdict does not depend on
+_LOOPS = ("states.py", "series.py", "bisect.py")
+Run = Callable[[TestBed, Sequence[Entry], Path], RunResult]
+
+
+@dataclass(frozen=True)
+class State:
+    """One state of the tree under test: a patch of a series, or a revision."""
+
+    name: str
+    """Number of the patch (0: the base), or the commit."""
+    title: str
+    tree: Tree | None
+    refusal: RigError | None = None
+    """Why there is no tree: a patch does not apply."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One verdict on one state."""
+
+    verdict: Verdict
+    reused: bool = False
+    """Found before, on the same content; no guest was booted."""
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """All chosen scenarios on one state."""
+
+    state: State
+    judged: tuple[Judged, ...]
+    contract: str = ""
+    """What the built module speaks; empty when nothing was built."""
+    build_s: float = 0.0
+    run_s: float = 0.0
+
+
+class Referee:
+    """Builds states on one machine and has scenarios judged, or recalls their verdicts."""
+
+    def __init__(
+        self,
+        bed: TestBed,
+        run_dir: Path,
+        *,
+        repo: KernelRepo | None = None,
+        again: bool = False,
+        runner: Run = run,
+    ) -> None:
+        self.bed, self.run_dir, self.again = bed, run_dir, again
+        self._repo, self._runner = repo, runner
+        self._fresh: set[str] = set()  # keys found by this process: `again` is over for them
+
+    def rule(self, state: State, chosen: Sequence[Entry], turn: int = 1) -> Ruling:
+        """Verdicts on a state. `turn` counts the independent runs of the same content.
+
+        What cannot be built or does not apply is a verdict (125) on every scenario.
+        Raises `RigError` when the rig itself fails.
+        """
+        started = time.monotonic()
+        try:
+            bed = self._built(state)
+        except RigError as error:
+            if error.failure.exit_code >= FailureClass.INFRA.exit_code:
+                raise
+            refused = tuple(Judged(_refused(entry, error)) for entry in chosen)
+            return Ruling(state, refused, build_s=time.monotonic() - started)
+        built = time.monotonic()
+        judged = self._judge(bed, state, chosen, turn)
+        name = bed.contract.contract.name
+        return Ruling(state, judged, name, built - started, time.monotonic() - built)
+
+    def _built(self, state: State) -> TestBed:
+        if state.tree is None:
+            raise state.refusal or RigError(FailureClass.BUILD, f"{state.name} has no tree")
+        bed = self.bed.at(state.tree, self._repo)
+        bed.build_all()
+        bed.require_contract()
+        return bed
+
+    def _judge(
+        self, bed: TestBed, state: State, chosen: Sequence[Entry], turn: int
+    ) -> tuple[Judged, ...]:
+        store = bed.builder.store
+        inputs = {entry.id: _inputs(bed, entry, turn) for entry in chosen}
+        found: dict[str, Judged] = {}
+        for entry in chosen:
+            key = key_of(inputs[entry.id])
+            kept = None if self.again and key not in self._fresh else _recall(store, key)
+            if kept is not None:
+                found[entry.id] = Judged(kept, reused=True)
+        missing = [entry for entry in chosen if entry.id not in found]
+        if missing:
+            folder = self._folder(state, turn)
+            for verdict in self._runner(bed, missing, folder).verdicts:
+                found[verdict.scenario] = Judged(verdict)
+                key = key_of(inputs[verdict.scenario])
+                self._fresh.add(key)
+                _keep(store, key, inputs[verdict.scenario], verdict)
+        return tuple(found[entry.id] for entry in chosen)
+
+    def _folder(self, state: State, turn: int) -> Path:
+        folder = self.run_dir / (state.name[:12] + (f".{turn}" if turn > 1 else ""))
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def _refused(entry: Entry, error: RigError) -> Verdict:
+    return Verdict(entry.id, outcome_of(error.failure), error.message, error.failure)
+
+
+def _inputs(bed: TestBed, entry: Entry, turn: int) -> dict[str, str]:
+    """Everything that one verdict depends on."""
+    built = bed.modules / "root"
+    modules = sorted(p for name in ("panthor.ko", "righeap.ko") for p in built.rglob(name))
+    options = bed.options
+    return {
+        "scenario": entry.id,
+        "turn": str(turn),
+        "image": bed.image.name,
+        **{path.name: code_digest(path) for path in modules},
+        "qemu": bed.qemu.name,
+        "firmware": bed.firmware.name,
+        "rootfs": bed.rootfs.parent.name,
+        "mcu": bed.mcu_firmware.parent.name,
+        "device": f"{options.gpu} {sorted(options.faults)}",
+        "file": files_digest([entry.file]),
+        "rig": _rig_digest(),
+    }
+
+
+@cache
+def _rig_digest() -> str:
+    """The rig's own code but its commands, reports and the scenarios (each counts for itself)."""
+    root = REPO / "rig"
+    families = {entry.file for entry in entries(FOLDER)}
+    return files_digest(
+        [
+            file
+            for file in sorted(root.rglob("*.py"))
+            if file.relative_to(root).parts[0] not in (*_NO_PART, *_LOOPS) and file not in families
+        ]
+    )
+
+
+def _recall(store: Store, key: str) -> Verdict | None:
+    artifact = store.find(KIND, key)
+    if artifact is None:
+        return None
+    kept = json.loads((artifact.path / _FILE).read_text())
+    failure = FailureClass[kept["failure"]] if kept["failure"] else None
+    logs = Path(kept["run_dir"]) if kept["run_dir"] else None
+    return Verdict(
+        kept["scenario"], Outcome(kept["outcome"]), kept["sentence"], failure, kept["seconds"],
+        run_dir=logs if logs is not None and logs.exists() else None,
+    )  # fmt: skip
+
+
+def _keep(store: Store, key: str, inputs: dict[str, str], verdict: Verdict) -> None:
+    if verdict.outcome is Outcome.ERROR:
+        return
+    document = {
+        "scenario": verdict.scenario,
+        "outcome": verdict.outcome.value,
+        "failure": verdict.failure.name if verdict.failure else None,
+        "sentence": verdict.sentence,
+        "seconds": verdict.seconds,
+        "run_dir": str(verdict.run_dir) if verdict.run_dir else None,
+    }
+    with store.lock(KIND), store.publishing(KIND, key, inputs) as out:
+        (out / _FILE).write_text(json.dumps(document, indent=1) + "\n")
+
+
+def stop_if_rig_failed(judged: Judged) -> Judged:
+    """Raise `RigError` when the verdict is that the rig itself failed: no state is to blame."""
+    failure = judged.verdict.failure
+    if failure is not None and failure.exit_code >= FailureClass.INFRA.exit_code:
+        raise RigError(
+            failure, f"{judged.verdict.scenario}: {judged.verdict.sentence}",
+            hint="verdicts found so far are kept; the same command goes on from them",
+            log=judged.verdict.run_dir,
+        )  # fmt: skip
+    return judged

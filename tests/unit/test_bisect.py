@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: MIT
+"""Bisection on histories and verdicts made up here, and on a small git tree."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from rig.bisect import Bisection, Bisector, GitHistory, Kind, SeriesHistory
+from rig.catalogue import Entry, entries
+from rig.errors import FailureClass, RigError
+from rig.kernel.repo import KernelRepo, Tree
+from rig.kernel.revisions import Revisions
+from rig.states import Judged, Ruling, State
+from rig.store import Store
+from rig.verdict.verdict import Outcome, Verdict
+
+ENTRY = entries()[0]
+OK = Verdict(ENTRY.id, Outcome.PASS)
+BAD = Verdict(ENTRY.id, Outcome.FAIL, "heap ignored 3 times", FailureClass.ASSERT)
+OTHER = Verdict(ENTRY.id, Outcome.FAIL, "oops in foo", FailureClass.OOPS)
+BROKEN = Verdict(ENTRY.id, Outcome.ERROR, "does not build", FailureClass.BUILD)
+LOST = Verdict(ENTRY.id, Outcome.ERROR, "the guest vanished", FailureClass.LOST)
+LETTERS = {"g": OK, "b": BAD, "o": OTHER, "x": BROKEN, "L": LOST}
+
+
+class FakeJudge:
+    """State n answers with the n-th word's letters in turn, then with its last."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words.split()
+        self.asked: list[str] = []
+
+    def rule(self, state: State, chosen: Sequence[Entry], turn: int = 1) -> Ruling:
+        self.asked.append(state.name)
+        word = self.words[int(state.name)]
+        return Ruling(state, (Judged(LETTERS[word[min(turn, len(word)) - 1]]),))
+
+
+def search(
+    words: str, good: int = 0, bad: int | None = None, repeat: int = 1
+) -> tuple[Bisection, FakeJudge]:
+    judge = FakeJudge(words)
+    states = [State(str(n), f"patch {n}", Tree(str(n), "")) for n in range(len(judge.words))]
+    bisector = Bisector(SeriesHistory(states), judge, ENTRY, lambda _line: None, repeat)
+    last = len(states) - 1 if bad is None else bad
+    return bisector.search(str(good), str(last)), judge
+
+
+@pytest.mark.parametrize("first", range(1, 41))
+def test_every_place_of_a_bad_patch_among_forty(first: int) -> None:
+    found, judge = search(" ".join("b" if n >= first else "g" for n in range(41)))
+    assert found.first_bad.state.name == str(first)
+    assert found.suspects == ()
+    assert len(judge.asked) <= 2 + 6
+    assert "no flake seen" in found.confidence()
+
+
+def test_neighbours_need_no_step() -> None:
+    found, judge = search("g b")
+    assert found.first_bad.state.name == "1"
+    assert judge.asked == ["1", "0"]
+
+
+def test_skips_on_the_way_do_not_mislead() -> None:
+    found, _ = search("g g x g b b x b b")
+    assert found.first_bad.state.name == "4"
+    assert found.suspects == ()
+
+
+def test_skips_at_the_border_are_suspects() -> None:
+    found, _ = search("g g g x o b b b b")
+    assert found.first_bad.state.name == "5"
+    assert sorted(state.name for state in found.suspects) == ["3", "4"]
+
+
+def test_another_signature_is_a_skip_and_says_so() -> None:
+    found, _ = search("g g o b")
+    (skip,) = [one for one in found.decisions if one.kind is Kind.SKIP]
+    assert skip.state.name == "2"
+    assert "fails with another signature: OOPS: oops in foo" in skip.line()
+    assert [state.name for state in found.suspects] == ["2"]
+
+
+def test_a_good_that_fails_is_refused() -> None:
+    with pytest.raises(RigError, match=r"GOOD \(0\) does not pass .*heap ignored") as caught:
+        search("b b b")
+    assert caught.value.failure is FailureClass.USAGE
+
+
+@pytest.mark.parametrize("word", ["x", "o"])
+def test_a_good_that_cannot_be_judged_is_refused(word: str) -> None:
+    with pytest.raises(RigError, match=r"GOOD \(0\) does not pass"):
+        search(f"{word} g b")
+
+
+@pytest.mark.parametrize("word", ["g", "x"])
+def test_a_bad_that_does_not_fail_is_refused(word: str) -> None:
+    with pytest.raises(RigError, match=r"BAD \(2\) does not fail") as caught:
+        search(f"g g {word}")
+    assert caught.value.failure is FailureClass.USAGE
+
+
+def test_the_rigs_own_failure_stops_the_search() -> None:
+    with pytest.raises(RigError, match="the guest vanished") as caught:
+        search("g g L b b")
+    assert caught.value.failure is FailureClass.LOST
+
+
+def test_a_number_that_the_series_does_not_have() -> None:
+    with pytest.raises(RigError, match="no patch 9"):
+        search("g b", bad=9)
+
+
+def test_repeat_is_what_a_verdict_rests_on() -> None:
+    found, judge = search("g g b b", repeat=3)
+    assert [len(one.runs) for one in found.decisions] == [3] * len(found.decisions)
+    assert len(judge.asked) == 3 * len(found.decisions)
+
+
+def test_a_flake_is_repeated_counted_and_told() -> None:
+    found, _ = search("g g ggbg b", repeat=3)
+    assert found.first_bad.state.name == "2"
+    (flaky,) = [one for one in found.decisions if one.state.name == "2"]
+    assert (len(flaky.runs), flaky.hits) == (6, 1)
+    assert "6 runs, 1 with the signature" in flaky.line()
+    assert "flaky: bad states failed in 4 of 9 runs" in found.confidence()
+    assert "at least 3" in found.confidence()
+
+
+def test_a_state_that_passes_and_fails_otherwise_is_a_skip() -> None:
+    found, _ = search("g go b", repeat=2)
+    assert [state.name for state in found.suspects] == ["1"]
+
+
+def git(tree: Path, *argv: str) -> str:
+    names = ("-c", "user.name=t", "-c", "user.email=t@example.invalid")
+    done = subprocess.run(["git", "-C", str(tree), *names, *argv], check=True,
+                          capture_output=True, text=True)  # fmt: skip
+    return done.stdout.strip()
+
+
+def commit(tree: Path, text: str) -> str:
+    (tree / "file").write_text(text)
+    git(tree, "add", "file")
+    git(tree, "commit", "-q", "-m", f"say {text}")
+    return git(tree, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    path = tmp_path / 'users "own": tree'
+    path.mkdir()
+    git(path, "init", "-q", "-b", "main")
+    return path
+
+
+class ByContent:
+    """Bad from the text "5" on."""
+
+    def __init__(self, repo: KernelRepo) -> None:
+        self._repo = repo
+
+    def rule(self, state: State, chosen: Sequence[Entry], turn: int = 1) -> Ruling:
+        assert state.tree is not None
+        content = self._repo.read(state.tree, "file")
+        assert content is not None
+        return Ruling(state, (Judged(BAD if int(content) >= 5 else OK),))
+
+
+def files(folder: Path) -> dict[str, int]:
+    return {str(p): p.stat().st_mtime_ns for p in folder.rglob("*")}
+
+
+def test_a_git_tree_is_searched_and_never_written(tree: Path, tmp_path: Path) -> None:
+    commits = [commit(tree, str(n)) for n in range(9)]
+    before = files(tree)
+    revisions = Revisions(tree)
+    repo = KernelRepo(Store(tmp_path / "cache"), borrow=revisions.objects)
+    history = GitHistory(revisions, repo, [])
+    bisector = Bisector(history, ByContent(repo), ENTRY, lambda _line: None)
+    found = bisector.search(revisions.commit("HEAD~8"), revisions.commit("main"))
+    assert found.first_bad.state.name == commits[5]
+    assert found.first_bad.state.title == "say 5"
+    assert (
+        repo.without(revisions.tree(commits[5]), "no-such-folder") == revisions.tree(commits[5]).id
+    )
+    assert files(tree) == before
+
+
+def test_a_merged_branch_is_searched_too(tree: Path, tmp_path: Path) -> None:
+    good = commit(tree, "0")
+    git(tree, "checkout", "-q", "-b", "side")
+    culprit = commit(tree, "5")
+    git(tree, "checkout", "-q", "main")
+    git(tree, "commit", "-q", "--allow-empty", "-m", "elsewhere")
+    git(tree, "merge", "-q", "--no-ff", "-m", "merge", "side")
+    revisions = Revisions(tree)
+    repo = KernelRepo(Store(tmp_path / "cache"), borrow=revisions.objects)
+    history = GitHistory(revisions, repo, [])
+    found = Bisector(history, ByContent(repo), ENTRY, lambda _line: None).search(
+        good, revisions.commit("main")
+    )
+    assert found.first_bad.state.name == culprit
+
+
+def test_what_is_no_revision(tree: Path) -> None:
+    commit(tree, "0")
+    with pytest.raises(RigError, match="no commit 'v9-9'") as caught:
+        Revisions(tree).commit("v9-9")
+    assert caught.value.failure is FailureClass.USAGE
+
+
+def test_what_is_no_git_tree(tmp_path: Path) -> None:
+    with pytest.raises(RigError, match="not a git repository"):
+        Revisions(tmp_path)

@@ -71,7 +71,9 @@ def _new_folder(root: Path, label: str) -> Path:
 
 def default_jobs() -> int:
     """Guests at a time: one a core, as far as memory goes."""
-    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    meminfo = Path("/proc/meminfo").read_text()
+    # not the free pages: after a build most memory is page cache, which gives way
+    available = int(meminfo.split("MemAvailable:")[1].split()[0]) << 10
     return max(1, min(os.cpu_count() or 1, available // GUEST_BYTES))
 
 

@@ -58,7 +58,10 @@ def cli() -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point: every failure ends here as one clear line and its class's exit code."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup rig run &` stays
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
         signal.signal(number, _stop)
     sys.exit(_run(argv))
 

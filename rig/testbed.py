@@ -109,7 +109,9 @@ class TestBed:
         if kernel is not None:
             return self.repo.snapshot(kernel, str(kernel))
         source = self.builder.sources.tree(LINUX)
-        return self.repo.snapshot(source.path, f"Linux {source.version.split('-')[0]}")
+        return self.repo.fetched(
+            source.path, source.digest, f"Linux {source.version.split('-')[0]}"
+        )
 
     @cached_property
     def tree(self) -> Tree:

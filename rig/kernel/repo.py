@@ -15,7 +15,7 @@ import hashlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +60,11 @@ class KernelRepo:
     def objdir(self, flavour: str) -> Path:
         """kbuild's output folder of one configuration flavour."""
         return self._root / f"obj-{flavour}"
+
+    def fetched(self, path: Path, digest: str, label: str) -> Tree:
+        """The tree of a fetched source, which does not change: read only once per `digest`."""
+        (tree,) = self._memo(["fetched", digest], lambda: [self.snapshot(path, label).id])
+        return Tree(tree, label)
 
     def snapshot(self, path: Path, label: str) -> Tree:
         """The tree at `path` as it is now. Reads only.
@@ -109,7 +114,15 @@ class KernelRepo:
 
         Raises `RigError` (BUILD) that names the first patch, file and line that does not apply.
         """
-        return list(self.apply_each(tree, patches, series))
+        diffs = [hashlib.sha256(patch.diff).hexdigest() for patch in patches]
+        ids = self._memo(
+            ["apply", tree.id, *diffs],
+            lambda: [state.id for state in self.apply_each(tree, patches, series)],
+        )
+        names = [
+            f"{tree.label} + {_state_name(series, n, len(ids))}" for n in range(1, len(ids) + 1)
+        ]
+        return [Tree(*pair) for pair in zip(ids, names, strict=True)]
 
     def apply_each(self, tree: Tree, patches: Sequence[Patch], series: str) -> Iterator[Tree]:
         """As `apply`, one state at a time: those before the patch that does not apply count."""
@@ -125,14 +138,33 @@ class KernelRepo:
                         f"to {tree.label}: {exc.reason()}",
                         hint=f"rebase the series; the refused file is {patch.source}",
                     ) from exc
-                name = series if number == len(patches) else f"{series} {number}/{len(patches)}"
+                name = _state_name(series, number, len(patches))
                 yield Tree(self._run(["write-tree"], index=index), f"{tree.label} + {name}")
 
     def without(self, tree: Tree, folder: str) -> str:
         """Tree id of `tree` with one folder taken out: what does not depend on that folder."""
+        (left,) = self._memo(["without", tree.id, folder], lambda: [self._without(tree, folder)])
+        return left
+
+    def _without(self, tree: Tree, folder: str) -> str:
         with self._scratch_index(tree) as index:
             self._run(["rm", "-r", "-q", "--cached", "--ignore-unmatch", "--", folder], index=index)
             return self._run(["write-tree"], index=index)
+
+    def _memo(self, question: Sequence[str], answer: Callable[[], list[str]]) -> list[str]:
+        """Tree ids that follow from content alone: found once, kept beside the objects.
+
+        An index of a kernel has 90,000 entries; asking git takes seconds, this does not.
+        """
+        note = self._git_dir / "rig-memo" / hashlib.sha256("\0".join(question).encode()).hexdigest()
+        if note.exists():
+            return note.read_text().split()
+        ids = answer()
+        note.parent.mkdir(exist_ok=True)
+        scratch = note.with_suffix(f".{os.getpid()}")
+        scratch.write_text("\n".join(ids))
+        scratch.rename(note)
+        return ids
 
     def read(self, tree: Tree, path: str) -> bytes | None:
         """Content of one file of a state, or None."""
@@ -262,6 +294,11 @@ def _index_of(path: Path) -> Path | None:
         git = path / git.read_text().partition(":")[2].strip()
     index = git / "index"
     return index if index.is_file() else None
+
+
+def _state_name(series: str, number: int, count: int) -> str:
+    """How a state behind a patch is called; the last one as the series."""
+    return series if number == count else f"{series} {number}/{count}"
 
 
 def require_kernel(path: Path) -> None:

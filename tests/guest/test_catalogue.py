@@ -31,7 +31,8 @@ def test_verdict(rig: Rig, contract: str, scenario: str, expected: str) -> None:
     assert row["outcome"] == expected, row["sentence"]
     if expected == "PASS":  # a pass without a booted guest would be a hole in the rig
         assert row["stages"]["boot"] > 0
-        assert Path(row["run_dir"], "gpu-events.jsonl").stat().st_size > 0
+        assert "Linux version" in Path(row["run_dir"], "console.log").read_text(errors="replace")
+        assert Path(row["run_dir"], "gpu-events.jsonl").is_file()
     else:
         assert row["sentence"]
 

@@ -106,8 +106,10 @@ def wait_gone(pids: list[int]) -> None:
 def test_a_stopped_rig_leaves_no_guest(number: signal.Signals) -> None:
     store = Store()
     before = {artifact.path for artifact, _used in store.artifacts()}
+    # a shell's background job is started with SIGINT ignored, and so is what it starts
+    default = ["env", "--default-signal=INT"]
     rig = subprocess.Popen(
-        [sys.executable, "-m", "rig.cli.main", "run", "driver/reload"],
+        [*default, sys.executable, "-m", "rig.cli.main", "run", "driver/reload"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     running = qemus(rig)

@@ -57,6 +57,7 @@ REQUIREMENTS = (
     Requirement("xz-utils", "unpacking source packages", command="xz"),
     Requirement("debian-archive-keyring", "checking signatures of sources",
                 file="/usr/share/keyrings/debian-archive-keyring.gpg"),
+    Requirement("openssh-client", "`rig ssh`", command="ssh"),
     Requirement("clang-format", "`make test`: C layout", command="clang-format"),
     Requirement("shellcheck", "`make test`: shell scripts", command="shellcheck"),
 )  # fmt: skip

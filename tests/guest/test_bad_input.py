@@ -118,6 +118,6 @@ def test_a_stopped_rig_leaves_no_guest(number: signal.Signals) -> None:
     wait_gone(running)
     assert {artifact.path for artifact, _used in store.artifacts()} >= before
     if number is not signal.SIGKILL:
-        assert rig.returncode == FailureClass.INTERRUPTED.exit_code
+        assert rig.returncode == FailureClass.INTERRUPTED.exit_code, err
         assert "stopped by" in err
         assert "Traceback" not in err

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ SCENARIO = "probe-defer/heap-late"
 
 def command_figures(name: str, arguments: list[str], run_dir: Path, rounds: int) -> Figure:
     """Wall time of `rig run …`, which must pass."""
-    log = run_dir / f"{name.replace(' ', '-')}.log"
+    log = run_dir / f"{re.sub('[^a-z0-9]+', '-', name)}.log"
     return Figure(name, "s", tuple(_timed(arguments, log) for _ in range(rounds)))
 
 

@@ -14,7 +14,7 @@ from rig.session import GuestConfig, Session
 from rig.testbed import TestBed
 
 READS = 1_000_000
-SUBMITS = 1_000
+SUBMITS = 20_000
 
 
 def rate_figures(bed: TestBed, run_dir: Path, rounds: int) -> list[Figure]:

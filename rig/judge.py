@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rig import interrupt
 from rig.catalogue import scenario_id
 from rig.errors import FailureClass, RigError
 from rig.scenarios.kit import Scenario, Spec
@@ -25,8 +26,7 @@ class Judge:
         self.bed = bed
         self.run_dir = run_dir
         self.verdicts: list[Verdict] = []
-        self.interrupted = False
-        """Whether Ctrl-C ended the run."""
+        self._interrupted = False
         self.collect_error = ""
         """Why pytest could not read a scenario's file."""
         self._stages: dict[str, float] = {}
@@ -53,7 +53,16 @@ class Judge:
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Ctrl-C: no verdict. (pytest.exit() comes here too, and must not look like one.)"""
-        self.interrupted = isinstance(excinfo.value, KeyboardInterrupt)
+        self._interrupted = isinstance(excinfo.value, KeyboardInterrupt)
+
+    def check_interrupted(self) -> None:
+        """Raise `KeyboardInterrupt` when Ctrl-C ended the run: what was found is no verdict.
+
+        It may have met a guest half started, whose end then looks like the rig's failure.
+        """
+        interrupt.check()
+        if self._interrupted:
+            raise KeyboardInterrupt
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A file that cannot be imported: keep the reason."""

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from rig import interrupt
 from rig.catalogue import Entry
 from rig.durations import Durations
 from rig.errors import FailureClass, infra
@@ -118,6 +119,7 @@ def _pool(bed: TestBed, entries: Sequence[Entry], run_dir: Path, jobs: int) -> I
         for future in as_completed(futures):
             yield future.result()
     except BrokenProcessPool as exc:
+        interrupt.check()  # the signal may have gone to all of us
         raise infra("a worker of the run was killed", "see the logs", run_dir) from exc
     finally:
         for worker in multiprocessing.active_children():
@@ -145,7 +147,7 @@ def _inherit(bed: TestBed) -> None:
 def _judge_inherited(entry: Entry, run_dir: Path) -> Verdict:
     if not _inherited:
         raise KeyboardInterrupt
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, interrupt.on_signal)
     try:
         return _judge(_inherited[0], entry, run_dir)
     except KeyboardInterrupt:
@@ -166,8 +168,7 @@ def _judge(bed: TestBed, entry: Entry, run_dir: Path) -> Verdict:
     path = run_dir / f"{entry.id.replace('/', '.')}.pytest.log"
     with path.open("w") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
         pytest.main(arguments, plugins=[judge])
-    if judge.interrupted:  # pytest's exit code says the same of a file it cannot import
-        raise KeyboardInterrupt
+    judge.check_interrupted()  # pytest's exit code says the same of a file it cannot import
     if [verdict.scenario for verdict in judge.verdicts] != [entry.id]:
         why = judge.collect_error or f"no verdict; see {path}"
         return Verdict(entry.id, Outcome.ERROR, why, FailureClass.INFRA)

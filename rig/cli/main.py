@@ -4,17 +4,16 @@
 from __future__ import annotations
 
 import importlib
-import signal
 import sys
 import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 import click
 from rich.console import Console
 
+from rig import interrupt
 from rig.errors import FailureClass, RigError, infra
 from rig.store import default_root, full_disk
 
@@ -58,42 +57,48 @@ def cli() -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point: every failure ends here as one clear line and its class's exit code."""
-    numbers = [signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup rig run &` stays
-        numbers.append(signal.SIGHUP)
-    for number in numbers:
-        signal.signal(number, _stop)
+    interrupt.listen()
     sys.exit(_run(argv))
-
-
-def _stop(number: int, _frame: FrameType | None) -> None:
-    """SIGTERM and a closed terminal end the rig as Ctrl-C does: all is taken down first."""
-    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def _run(argv: Sequence[str] | None) -> int:
     try:
         result = cli.main(args=argv, prog_name="rig", standalone_mode=False)
-    except click.ClickException as exc:
-        _complain(RigError(FailureClass.USAGE, exc.format_message(), hint="rig --help"))
-        return FailureClass.USAGE.exit_code
-    except (KeyboardInterrupt, click.Abort) as exc:
-        by = next(iter(exc.args), None) or "Ctrl-C"
-        _complain(
-            RigError(FailureClass.INTERRUPTED, f"stopped by {by}; finished artifacts are kept")
-        )
-        return FailureClass.INTERRUPTED.exit_code
-    except RigError as exc:
-        _complain(exc)
-        return exc.failure.exit_code
-    except Exception as exc:  # noqa: BLE001 - Python's own exit code 1 would be a verdict
-        full = full_disk(exc, default_root()) if isinstance(exc, OSError) else None
-        _complain(full or _unforeseen(exc))
-        return FailureClass.INFRA.exit_code
+        interrupt.check()  # Python drops what is raised in a destructor
+    except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - Python's own exit code 1 would be a verdict
+        error = _told(exc)
+        _complain(error)
+        return error.failure.exit_code
     return result if isinstance(result, int) else 0
 
 
-def _unforeseen(exc: Exception) -> RigError:
+def _told(exc: BaseException) -> RigError:
+    """What ended the command, for the user. A signal outranks whatever it set off."""
+    by = interrupt.stopped_by()
+    if by or isinstance(exc, KeyboardInterrupt):
+        return _stopped(by or "Ctrl-C", exc)
+    if isinstance(exc, RigError):
+        return exc
+    if isinstance(exc, click.ClickException):
+        return RigError(FailureClass.USAGE, exc.format_message(), hint="rig --help")
+    if isinstance(exc, click.Abort) and exc.__cause__ is not None:
+        return _told(exc.__cause__)  # click's word for Ctrl-C, and for an EOFError anywhere
+    full = full_disk(exc, default_root()) if isinstance(exc, OSError) else None
+    return full or _unforeseen(exc)
+
+
+def _stopped(by: str, exc: BaseException) -> RigError:
+    """The end by a signal, with what could not be taken down because of it."""
+    trouble = isinstance(exc, RigError)
+    return RigError(
+        FailureClass.INTERRUPTED,
+        f"stopped by {by}; finished artifacts are kept",
+        hint=f"look after this: {exc}" if trouble else "the same command goes on from there",
+        log=exc.log if isinstance(exc, RigError) else None,
+    )
+
+
+def _unforeseen(exc: BaseException) -> RigError:
     """The error for what no code foresaw; its traceback goes into a file."""
     told = f"{type(exc).__name__}: {exc}"
     log: Path | None = default_root() / "logs" / f"rig-{time.strftime('%Y%m%d-%H%M%S')}.log"

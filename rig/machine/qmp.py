@@ -55,6 +55,7 @@ class Qmp:
         self._events: list[QmpEvent] = []
         self._arrived = threading.Condition()
         self._watcher: asyncio.Task[None] | None = None
+        self._connecting: asyncio.Task[None] | None = None
 
     def connect(self, timeout: float, gone: Callable[[], RigError | None] = lambda: None) -> None:
         """Connect, waiting until QEMU has made its socket.
@@ -65,6 +66,7 @@ class Qmp:
         self._call(self._connect(time.monotonic() + timeout, gone), timeout + 1, "accept a monitor")
 
     async def _connect(self, deadline: float, gone: Callable[[], RigError | None]) -> None:
+        self._connecting = asyncio.current_task()
         while True:
             if (error := gone()) is not None:
                 raise error
@@ -179,6 +181,12 @@ class Qmp:
     async def _disconnect(self) -> None:
         if self._watcher is not None:
             self._watcher.cancel()
+        if self._connecting is not None and not self._connecting.done():
+            # Ctrl-C while QEMU starts. The library ends a cancelled connect with a disconnect
+            # of its own, and an assertion of its fails when two run at a time (0.0.6)
+            if not self._connecting.cancelling():
+                self._connecting.cancel()
+            await asyncio.wait({self._connecting})
         await self._client.disconnect()
 
     def _call(self, work: Coroutine[Any, Any, T], timeout: float, what: str) -> T:

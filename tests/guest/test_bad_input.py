@@ -102,9 +102,7 @@ def wait_gone(pids: list[int]) -> None:
         time.sleep(0.05)
 
 
-# SIGINT and SIGTERM are held by tests/unit/test_judge.py; here they ended once in eight runs
-# with 128 instead of 130, for a reason not found yet
-@pytest.mark.parametrize("number", [signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_rig_leaves_no_guest(number: signal.Signals) -> None:
     store = Store()
     before = {artifact.path for artifact, _used in store.artifacts()}

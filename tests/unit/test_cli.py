@@ -4,15 +4,26 @@
 from __future__ import annotations
 
 import errno
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from rig import interrupt
 from rig.cli import main as cli
 from rig.errors import FailureClass, infra
 from rig.store import Store
 
 USAGE = FailureClass.USAGE.exit_code
+
+
+@pytest.fixture(autouse=True)
+def _unheard() -> Iterator[None]:
+    interrupt.forget()
+    yield
+    interrupt.forget()
 
 
 @pytest.fixture(autouse=True)
@@ -89,13 +100,50 @@ def test_a_series_that_does_not_apply(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "drivers/gpu/drm/panthor/panthor_drv.c:1" in err
 
 
-def test_ctrl_c(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted(**_arguments: object) -> None:
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(
+    ("number", "becomes", "says"),
+    [
+        (signal.SIGINT, None, "stopped by Ctrl-C"),
+        (signal.SIGTERM, None, "stopped by SIGTERM"),
+        (signal.SIGTERM, infra("files could not be removed"), "look after this: files could"),
+        (signal.SIGINT, AssertionError("two at a time"), "stopped by Ctrl-C"),
+        (signal.SIGINT, click.Abort(), "stopped by Ctrl-C"),
+        (signal.SIGHUP, "dropped", "stopped by SIGHUP"),
+    ],
+)
+def test_a_signal_outranks_what_it_sets_off(
+    number: signal.Signals, becomes: object, says: str,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    def interrupted(**_arguments: object) -> int:
+        try:
+            interrupt.on_signal(number, None)
+        except KeyboardInterrupt:
+            if isinstance(becomes, BaseException):
+                raise becomes  # noqa: B904 - a teardown that fails
+            if becomes is None:
+                raise
+        return 0
 
     monkeypatch.setattr(cli.cli, "main", interrupted)
     assert cli._run([]) == FailureClass.INTERRUPTED.exit_code
-    assert "stopped by Ctrl-C" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert says in err
+    assert "next:" in err
+
+
+def _end_of_file() -> None:
+    raise EOFError("cut")
+
+
+def test_an_end_of_file_in_the_rig_is_no_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """click takes it for one."""
+    command = click.Command("x", callback=_end_of_file)
+    monkeypatch.setattr(cli._Lazy, "get_command", lambda *_: command)
+    assert cli._run(["x"]) == FailureClass.INFRA.exit_code
+    assert "a bug in the rig: EOFError: cut" in capsys.readouterr().err
 
 
 def test_a_full_disk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from rig import interrupt
 from rig import judge as judge_module
 from rig.catalogue import Entry, entries
 from rig.errors import FailureClass, RigError
@@ -45,6 +46,11 @@ class FakeSession:
     vm: Any = None
 
     def __enter__(self) -> FakeSession:
+        if "told_to_end" in str(self.run_dir).replace("-", "_"):
+            try:
+                interrupt.on_signal(signal.SIGTERM, None)
+            finally:  # what was half started does not go
+                raise RigError(INFRA, "the files of the run could not be removed in time")
         if "boot_fails" in str(self.run_dir).replace("-", "_"):
             raise RigError(FailureClass.BOOT, "no user space")
         self.vm = SimpleNamespace(pid=1, spec=SimpleNamespace(console_log=None))
@@ -142,6 +148,16 @@ def test_a_guest_that_does_not_come_up_has_no_boot_time(bench: Bench) -> None:
     assert "boot" not in bad.stages
 
 
+def test_a_signal_while_a_guest_boots_is_no_verdict(bench: Bench) -> None:
+    """Also when the guest that was half started cannot be taken down."""
+    body = "@scenario()\ndef test_told_to_end(rig): pass\n@scenario()\ndef test_b(rig): pass\n"
+    try:
+        with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+            bench.judge(body)
+    finally:
+        interrupt.forget()
+
+
 def test_a_broken_file_leaves_the_other_verdicts(bench: Bench) -> None:
     (bench.folder / "worse.py").write_text("import nowhere_at_all\ndef test_x(rig): pass\n")
     good, bad = bench.judge("@scenario()\ndef test_good(rig): pass\n")
@@ -225,7 +241,7 @@ SLEEPY = """
         f"@scenario()\\ndef test_s{n}(rig):\\n"
         f"    open({sys.argv[1]!r} + f'/pid-{{os.getpid()}}', 'w')\\n    time.sleep(20)\\n"
         for n in range(4))
-    main._stop and main.cli.add_command(main.click.Command(
+    main.cli.add_command(main.click.Command(
         "sleepy", callback=lambda: bench.judge("import sys\\n" + body, jobs=2)))
     main._Lazy.get_command = lambda self, ctx, name: self.commands[name]
     main.main(["sleepy"])
@@ -268,7 +284,12 @@ def _runs(pid: int) -> bool:
 
 @pytest.mark.parametrize(
     ("number", "whole_group"),
-    [(signal.SIGINT, True), (signal.SIGINT, False), (signal.SIGTERM, False)],
+    [
+        (signal.SIGINT, True),
+        (signal.SIGINT, False),
+        (signal.SIGTERM, True),
+        (signal.SIGTERM, False),
+    ],
 )
 def test_a_stopped_rig_stops_its_scenarios(
     tmp_path: Path, number: signal.Signals, whole_group: bool
@@ -280,7 +301,7 @@ def test_a_stopped_rig_stops_its_scenarios(
         _out, err = rig.communicate(timeout=20)
         assert rig.returncode == FailureClass.INTERRUPTED.exit_code
         assert time.monotonic() - started < 10
-        assert "stopped by" in err
+        assert f"stopped by {'Ctrl-C' if number is signal.SIGINT else number.name}" in err
         assert "Traceback" not in err
         wait_gone(workers)
 

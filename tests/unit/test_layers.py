@@ -9,7 +9,7 @@ from pathlib import Path
 from rig.paths import REPO
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("rig.errors", "rig.paths", "rig.pytest_plugin"),
+    ("rig.errors", "rig.interrupt", "rig.paths", "rig.pytest_plugin"),
     ("rig.ui", "rig.deadlines", "rig.doctor", "rig.store"),
     ("rig.kernel",),
     ("rig.artifacts",),

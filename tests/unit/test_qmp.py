@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from rig.errors import FailureClass, RigError
+from rig.machine import qmp as qmp_module
 from rig.machine.qmp import Qmp
 from tests.fakes.qemu import Monitor
 from tests.fakes.torn import TornShell
@@ -96,3 +99,44 @@ def test_closing_twice_and_asking_afterwards(qmp: Qmp) -> None:
 
 def test_closing_before_connecting(tmp_path: Path) -> None:
     Qmp(tmp_path / "x.sock").close()
+
+
+class SlowClient:
+    """qemu.qmp as it is when a connect is cancelled: it lets go in its own time, and alone."""
+
+    met = 0
+    """How often two disconnects ran at a time; the real one fails an assertion then."""
+
+    def __init__(self, _name: str) -> None:
+        self.letting_go = False
+
+    async def connect(self, _path: str) -> None:
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, signal.SIGINT)
+        try:
+            await asyncio.sleep(30)
+        finally:
+            await self.disconnect()
+
+    async def disconnect(self) -> None:
+        SlowClient.met += self.letting_go
+        self.letting_go = True
+        await asyncio.sleep(0.05)
+        self.letting_go = False
+
+
+def test_ctrl_c_while_it_connects_stays_ctrl_c(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library's two disconnects met once in eight runs, and hid the interrupt."""
+    monkeypatch.setattr(qmp_module, "QMPClient", SlowClient)
+    monkeypatch.setattr(SlowClient, "met", 0)
+    qmp = Qmp(tmp_path / "q.sock")
+    with pytest.raises(KeyboardInterrupt):
+        try:
+            qmp.connect(5)
+        finally:
+            qmp.close()
+    assert SlowClient.met == 0
+    assert not qmp._thread.is_alive()

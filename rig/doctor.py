@@ -9,10 +9,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from rig.environment import clean_path
 from rig.errors import infra
 from rig.ui import Reporter
-
-_SBIN = ":/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True)
@@ -26,9 +25,9 @@ class Requirement:
     file: str = ""
 
     def met(self) -> bool:
-        """Whether it is there now (by looking, not by asking dpkg)."""
+        """Whether it is there now, where builds look (by looking, not by asking dpkg)."""
         if self.command:
-            return shutil.which(self.command, path=os.environ.get("PATH", "") + _SBIN) is not None
+            return shutil.which(self.command, path=clean_path()) is not None
         return Path(self.file).exists()
 
 

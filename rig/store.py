@@ -26,6 +26,7 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock, Timeout
 
+from rig.environment import require_plain
 from rig.errors import RigError, infra
 
 KEY_CHARS = 20
@@ -91,6 +92,7 @@ class Store:
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = root or default_root()
+        require_plain(self.root, "the artifact store", "set RIG_CACHE to a plain path")
         try:
             for name in ("store", "work", "sources", "locks", "tmp", "logs"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)

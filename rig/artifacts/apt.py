@@ -7,7 +7,6 @@ against the distribution's archive keyring. Nothing here needs root.
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import time
@@ -15,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rig.environment import build_environment
 from rig.errors import RigError, infra
 
 SUITES = ("bookworm", "trixie", "trixie-backports", "forky", "sid")
@@ -138,7 +138,7 @@ class Apt:
         done = subprocess.run(
             argv,
             cwd=cwd,
-            env={**os.environ, "APT_CONFIG": str(self._conf), "LC_ALL": "C.UTF-8"},
+            env={**build_environment(), "APT_CONFIG": str(self._conf)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rig.artifacts.patches import digest, patched_copy, synced_copy
-from rig.artifacts.recipe import Builder, Job, Recipe, clean_path, tool_version
+from rig.artifacts.recipe import Builder, Job, Recipe, tool_version
 from rig.artifacts.sources import SourceSpec, SourceTree, files_digest
 from rig.paths import REPO
 
@@ -108,7 +108,7 @@ class FirmwareRecipe(Recipe):
 
     def build(self, job: Job) -> None:
         """OP-TEE, then BL33 (it needs TF-A's libfdt), then TF-A, which packs all three."""
-        job.env |= {"PATH": clean_path(), "SOURCE_DATE_EPOCH": EPOCH, "LC_ALL": "C"}
+        job.env |= {"SOURCE_DATE_EPOCH": EPOCH, "LC_ALL": "C"}
         # cryptography insists on OpenSSL's legacy provider, which we do not need
         job.env["CRYPTOGRAPHY_OPENSSL_NO_LEGACY"] = "1"
         tee = self._build_optee(job)

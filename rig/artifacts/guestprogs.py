@@ -7,12 +7,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from rig.artifacts.recipe import Builder, Job, Recipe, tool_version
+from rig.artifacts.recipe import (
+    Builder,
+    Job,
+    Recipe,
+    libraries_digest,
+    tool_output,
+    tool_version,
+)
 from rig.artifacts.sources import files_digest
 from rig.paths import REPO
 
 CROSS = "aarch64-linux-gnu-"
 CFLAGS = ("-std=c11", "-O2", "-static", "-Wall", "-Wextra", "-Werror")
+LIBRARIES = ("libc.a", "libpthread.a", "libgcc.a", "crt1.o")
+"""What a static program contains besides our own code."""
 GUEST = REPO / "guest"
 
 PROGRAMS: Mapping[str, tuple[str, ...]] = {
@@ -46,6 +55,14 @@ def source_paths() -> list[Path]:
     return sorted(path for name in folders for path in (GUEST / name).glob("*.[ch]"))
 
 
+def _uapi_version() -> str:
+    """Version of the kernel headers that the programs are compiled against."""
+    macros = tool_output(
+        f"{CROSS}gcc", "-E", "-dM", "-include", "linux/version.h", "-x", "c", "/dev/null"
+    )
+    return next((line for line in macros.splitlines() if "LINUX_VERSION_CODE" in line), "none")
+
+
 class GuestProgramsRecipe(Recipe):
     """One stripped static binary a program, in the artifact's folder."""
 
@@ -53,9 +70,15 @@ class GuestProgramsRecipe(Recipe):
     version: ClassVar[int] = 1
 
     def inputs(self, builder: Builder) -> Mapping[str, str]:
-        """The sources, the compiler, the flags."""
+        """The programs and their sources, the compiler, the flags, the C library they contain."""
+        paths = source_paths()
         return {
-            "sources": files_digest(source_paths()),
+            "programs": repr(sorted(PROGRAMS.items())),
+            "names": " ".join(path.relative_to(GUEST).as_posix() for path in paths),
+            "sources": files_digest(paths),
+            "libraries": libraries_digest(f"{CROSS}gcc", LIBRARIES),
+            "uapi": _uapi_version(),
+            "binutils": tool_version(f"{CROSS}ld", "--version"),
             "gcc": tool_version(f"{CROSS}gcc", "--version"),
             "flags": " ".join(CFLAGS),
         }

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from rig.artifacts.recipe import Builder, Job, Recipe, clean_path, tool_version
+from rig.artifacts.recipe import Builder, Job, Recipe, tool_version
 from rig.artifacts.sources import files_digest
 from rig.errors import FailureClass
 from rig.kernel.kconfig import FRAGMENTS, Fragments, check_config
@@ -62,7 +62,7 @@ class _KernelBuild:
         self.source = repo.checkout(tree)
         self.objdir = repo.objdir(flavour.name)
         self.objdir.mkdir(exist_ok=True)
-        job.env.update(_REPRODUCIBLE, PATH=clean_path())
+        job.env.update(_REPRODUCIBLE)
 
     def make(self, *argv: str, what: str, steps: int = 0) -> None:
         """One `make` in the source tree with the output folder set."""

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rig.artifacts.overlay import mirror
+from rig.environment import build_environment
 from rig.errors import infra
 
 _TARGET = re.compile(r"^\+\+\+ b/(\S+)", re.MULTILINE)
@@ -86,7 +87,10 @@ def _apply(tree: Path, scratch: Path, patch: Path) -> None:
             shutil.copyfile(tree / name, target)
     command = ["patch", "-p1", "-F0", "-N", "--no-backup-if-mismatch", "-r", "-", "-i", str(patch)]
     try:
-        done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=scratch, env=build_environment(), capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
     except FileNotFoundError as exc:
         raise infra("patch is not installed", "`rig doctor` prints the one apt command") from exc
     if done.returncode != 0:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rig.artifacts import overlay
-from rig.artifacts.recipe import Builder, Job, Recipe, clean_path, tool_version
+from rig.artifacts.recipe import Builder, Job, Recipe, libraries_digest, tool_version
 from rig.artifacts.sources import SourceSpec, SourceTree
 from rig.errors import FailureClass, infra
 from rig.paths import REPO
@@ -32,6 +32,8 @@ BINARY = Path("bin/qemu-system-aarch64")
 SERIES = "10.0."
 SUITES = ("trixie", "trixie-backports", "sid")
 LIBRARIES = ("glib-2.0", "slirp")  # libfdt has no .pc file everywhere: configure looks for it
+LINKED = ("libfdt.so", "libz.so", "libc.so.6")
+"""Linked too, but not all of them have a version that pkg-config knows."""
 
 FLAGS = (
     "--target-list=aarch64-softmmu",
@@ -77,13 +79,14 @@ class QemuRecipe(Recipe):
             "compiler": tool_version("gcc", "--version"),
             "flags": " ".join(FLAGS),
             "libraries": _libraries(),
+            "linked": libraries_digest("gcc", LINKED),
+            "binutils": tool_version("ld", "--version"),
         }
 
     def build(self, job: Job) -> None:
         """Compile in the persistent work folder; only what changed since last time."""
         tree = self._tree(job.builder)
         place = job.work / ("own" if self.override else _upstream(tree.version))
-        job.env["PATH"] = clean_path()
         job.env["CCACHE_BASEDIR"] = str(place)  # hits whatever the cache folder is called
         source, out = place / "source", place / "build"
         place.mkdir(parents=True, exist_ok=True)
@@ -91,6 +94,7 @@ class QemuRecipe(Recipe):
         _provide_wheels(job, source)
         overlay.apply(source, self.models)
         _configure(job, source, out)
+        (out / BINARY.name).unlink(missing_ok=True)  # ninja does not follow the system's libraries
         job.run(
             ["ninja", "-C", out, f"-j{len(os.sched_getaffinity(0))}", BINARY.name],
             what="compiling QEMU",

@@ -9,10 +9,9 @@ is not there. A recipe that needs another artifact asks the builder for it, in
 
 from __future__ import annotations
 
-import os
+import hashlib
 import re
 import subprocess
-import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +21,7 @@ from typing import ClassVar
 
 from rig.artifacts.leash import Leashed
 from rig.artifacts.sources import Sources
+from rig.environment import build_environment
 from rig.errors import FailureClass, RigError
 from rig.store import Artifact, Store, full_disk_words, key_of
 from rig.ui import Reporter
@@ -78,6 +78,8 @@ class Job:
     ) -> None:
         """Run a tool, its output in the log; the last lines go into the error.
 
+        It sees `rig.environment.build_environment()`, `self.env` and `env` on top of it.
+
         `steps` is the expected number of output lines (for the progress bar)
         of tools that do not print ninja's ``[n/m]``.
         """
@@ -87,7 +89,7 @@ class Job:
             log.write(f"\n$ {' '.join(command)}\n".encode())
             log.flush()
             try:
-                leashed = Leashed(command, cwd, {**os.environ, **self.env, **(env or {})})
+                leashed = Leashed(command, cwd, {**build_environment(), **self.env, **(env or {})})
             except FileNotFoundError as exc:
                 raise RigError(
                     FailureClass.INFRA,
@@ -177,19 +179,34 @@ class Builder:
             return artifact
 
 
-def tool_version(*argv: str) -> str:
-    """First line that a tool prints of its own version; an input of every compile."""
+def tool_output(*argv: str) -> str:
+    """What a tool says of itself, asked as builds ask it. Raises `RigError` when it is missing."""
     try:
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            argv, env=build_environment(), capture_output=True, text=True, check=False
+        )
     except FileNotFoundError as exc:
         raise RigError(
             FailureClass.INFRA,
             f"{argv[0]} is not installed",
             hint="`rig doctor` prints the one apt command that is missing",
         ) from exc
-    return (done.stdout or done.stderr).splitlines()[0].strip()
+    return done.stdout or done.stderr
 
 
-def clean_path() -> str:
-    """PATH for builds: our own Python first (pyelftools, cryptography), then the system's tools."""
-    return f"{Path(sys.executable).parent}:/usr/bin:/bin:/usr/sbin:/sbin"
+def tool_version(*argv: str) -> str:
+    """First line that a tool prints of its own version; an input of every compile."""
+    return tool_output(*argv).splitlines()[0].strip()
+
+
+def libraries_digest(compiler: str, names: Sequence[str]) -> str:
+    """SHA-256 over the libraries as `compiler` finds them: what it links is an input too.
+
+    A library that is not there counts as such; the compile will say so.
+    """
+    digest = hashlib.sha256()
+    for name in names:
+        path = Path(tool_output(compiler, f"-print-file-name={name}").strip())
+        content = path.read_bytes() if path.is_absolute() and path.is_file() else b"absent"
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()

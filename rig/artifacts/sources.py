@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from rig.artifacts.apt import Apt, Candidate
+from rig.environment import build_environment
 from rig.errors import RigError, infra, usage
 from rig.store import Store
 from rig.ui import Reporter
@@ -208,7 +209,9 @@ def _unpack_linux_source(deb: Path, scratch: Path) -> None:
 
 
 def _run(*argv: str) -> None:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        argv, env=build_environment(), capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise infra(f"{argv[0]} failed: {last}", "see `rig doctor` for missing packages")

@@ -10,6 +10,7 @@ from rig.paths import REPO
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("rig.errors", "rig.interrupt", "rig.paths", "rig.pytest_plugin"),
+    ("rig.environment",),
     ("rig.ui", "rig.deadlines", "rig.doctor", "rig.store"),
     ("rig.kernel",),
     ("rig.artifacts",),

@@ -4,18 +4,20 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from rig import interrupt
+from rig import bundle, interrupt
 from rig.catalogue import scenario_id
 from rig.errors import FailureClass, RigError
+from rig.paths import REPO
 from rig.scenarios.kit import Scenario, Spec
 from rig.session import Session
 from rig.testbed import TestBed
-from rig.verdict.oracles import complaints, token
+from rig.verdict.oracles import Complaint, complaints, token
 from rig.verdict.verdict import Outcome, Verdict, outcome_of
 
 
@@ -30,17 +32,21 @@ class Judge:
         self.collect_error = ""
         """Why pytest could not read a scenario's file."""
         self._stages: dict[str, float] = {}
+        self._complaints: list[str] = []
 
     @pytest.fixture
     def rig(self, request: pytest.FixtureRequest) -> Generator[Scenario]:
         """A booted guest for one scenario."""
         item = request.node
+        self._complaints = []
         self._stages = {}  # a guest that does not come up has none, not its predecessor's
         spec = _spec_of(item)
         self._require_applicable(spec)
         with Session(self.bed, self._folder(item), spec.config) as session:
             self._stages = session.timings
-            yield Scenario(session)
+            scenario = Scenario(session)
+            bundle.save(session.run_dir / bundle.GUEST, self._guest(item, spec))
+            yield scenario
 
     def _require_applicable(self, spec: Spec) -> None:
         detected = self.bed.contract
@@ -86,11 +92,15 @@ class Judge:
             if isinstance(scenario, Scenario):
                 token(scenario.session, scenario.shell)
         except RigError as error:
-            raise _explained(error, scenario) from error
+            raise self._explained(error, scenario) from error
         finally:
             self._stages["scenario"] = time.monotonic() - started
+            if isinstance(scenario, Scenario):
+                scenario.session.anchor()
         if isinstance(scenario, Scenario):
-            _raise_complaints(scenario)
+            found = complaints(scenario.session, scenario.expected)
+            self._complaints = [complaint.sentence for complaint in found]
+            _raise_first(found, scenario)
         return result
 
     @pytest.hookimpl(wrapper=True)
@@ -124,6 +134,51 @@ class Judge:
             folder if folder.exists() else None,
         )  # fmt: skip
         self.verdicts = [v for v in self.verdicts if v.scenario != name] + [verdict]
+        self._keep_guest(item, verdict, error)
+
+    def _explained(self, error: RigError, scenario: object) -> RigError:
+        """A failed check together with what the logs and the device say: they know the cause.
+
+        An oops outranks the check that tripped over it.
+        """
+        if not isinstance(scenario, Scenario) or not scenario.session.vm.pid:
+            return error
+        found = complaints(scenario.session, scenario.expected)
+        self._complaints = [complaint.sentence for complaint in found]
+        oops = [complaint for complaint in found if complaint.failure is FailureClass.OOPS]
+        if not found or error.failure is FailureClass.OOPS:
+            return error
+        log = scenario.session.vm.spec.console_log
+        if oops:
+            return RigError(
+                FailureClass.OOPS, f"{oops[0].sentence} (after: {error.message})", log=log
+            )
+        return RigError(error.failure, f"{error.message} ({found[0].sentence})", log=log)
+
+    def _guest(self, item: pytest.Item, spec: Spec) -> bundle.Guest:
+        config = spec.config
+        return bundle.Guest(
+            _id_of(item),
+            str(item.path.relative_to(REPO)) if item.path.is_relative_to(REPO) else item.path.name,
+            config.flavour,
+            {**config.faults, **dict(self.bed.options.faults)},
+            config.memory_mib,
+            config.smp,
+        )
+
+    def _keep_guest(self, item: pytest.Item, verdict: Verdict, error: BaseException | None) -> None:
+        """guest.json once more, with the end."""
+        if verdict.run_dir is None:
+            return
+        guest = self._guest(item, _spec_of(item))
+        guest.outcome, guest.sentence = verdict.outcome.value, verdict.sentence
+        guest.failure = verdict.failure.name if verdict.failure else None
+        scenario = getattr(item, "funcargs", {}).get("rig")
+        if isinstance(scenario, Scenario):
+            guest.expected = [(one.regex, one.count) for one in scenario.expected]
+        guest.complaints = self._complaints
+        guest.where = _where(error, item.path)
+        bundle.save(verdict.run_dir / bundle.GUEST, guest)
 
 
 def _not_applicable(error: BaseException | None) -> bool:
@@ -143,8 +198,7 @@ def _id_of(item: pytest.Item) -> str:
     return scenario_id(item.path, item.name)
 
 
-def _raise_complaints(scenario: Scenario) -> None:
-    found = complaints(scenario.session, scenario.expected)
+def _raise_first(found: list[Complaint], scenario: Scenario) -> None:
     if found:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         raise RigError(
@@ -152,18 +206,11 @@ def _raise_complaints(scenario: Scenario) -> None:
         )
 
 
-def _explained(error: RigError, scenario: object) -> RigError:
-    """A failed check together with what the logs and the device say: they know the cause.
-
-    An oops outranks the check that tripped over it.
-    """
-    if not isinstance(scenario, Scenario) or not scenario.session.vm.pid:
-        return error
-    found = complaints(scenario.session, scenario.expected)
-    oops = [complaint for complaint in found if complaint.failure is FailureClass.OOPS]
-    if not found or error.failure is FailureClass.OOPS:
-        return error
-    log = scenario.session.vm.spec.console_log
-    if oops:
-        return RigError(FailureClass.OOPS, f"{oops[0].sentence} (after: {error.message})", log=log)
-    return RigError(error.failure, f"{error.message} ({found[0].sentence})", log=log)
+def _where(error: BaseException | None, file: Path) -> list[str]:
+    """The lines of the scenario's folder on the way to an error, the innermost last."""
+    frames = traceback.extract_tb(error.__traceback__) if error is not None else []
+    return [
+        f"{Path(frame.filename).name}:{frame.lineno}: {frame.line}"
+        for frame in frames
+        if Path(frame.filename).parent == file.parent
+    ]

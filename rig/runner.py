@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from rig import interrupt
+from rig import bundle, interrupt
 from rig.catalogue import Entry
 from rig.durations import Durations
 from rig.errors import FailureClass, infra
@@ -90,6 +90,7 @@ def run(
         raise infra("no scenario was chosen: nothing would be judged", "`rig run --list`")
     started = time.monotonic()
     bed.build_all()
+    record = bundle.begin(bed, run_dir, [entry.id for entry in entries])
     history = Durations(bed.builder.store)
     waiting = sorted(entries, key=lambda entry: history.expected(entry.id), reverse=True)
     count = min(jobs or default_jobs(), len(waiting))
@@ -102,7 +103,9 @@ def run(
         bed.ui.progress("scenarios", len(verdicts), len(entries))
     history.update(verdicts.values())
     ordered = [verdicts[entry.id] for entry in entries]
-    return RunResult(ordered, run_dir, time.monotonic() - started)
+    result = RunResult(ordered, run_dir, time.monotonic() - started)
+    bundle.finish(record, run_dir, ordered, result.seconds)
+    return result
 
 
 def _one_by_one(bed: TestBed, entries: Sequence[Entry], run_dir: Path) -> Iterator[Verdict]:

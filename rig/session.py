@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +13,14 @@ from types import TracebackType
 
 from rig.artifacts.rootfs import firmware_segment, modules_segment, run_segment
 from rig.deadlines import BOOT_S, scaled
+from rig.errors import RigError
 from rig.gpu.events import EventLog
 from rig.guest.agent import Agent
 from rig.guest.keys import KeyPair
-from rig.guest.shell import AgentShell
+from rig.guest.shell import AgentShell, GuestShell, RecordedShell
 from rig.guest.ssh import Ssh, SshTarget
+from rig.journal import NAME as JOURNAL
+from rig.journal import Entry, Journal
 from rig.machine.launch import Flavour, GpuSpec, LaunchSpec
 from rig.machine.vm import Vm
 from rig.testbed import TestBed
@@ -70,12 +73,16 @@ class Session:
     def _boot(self) -> None:
         started = time.monotonic()
         self.run_dir.mkdir(parents=True, exist_ok=True)
+        self.journal = Journal(self.run_dir / JOURNAL)
+        self._stack.callback(self.journal.close)
         self.user_key, self.host_key = KeyPair.generate(), KeyPair.generate()
         spec = self._spec()
         self.timings["prepare"] = time.monotonic() - started
         started = time.monotonic()
-        self.vm = self._stack.enter_context(Vm(spec))
-        self.vm.wait_ready(scaled(BOOT_S))
+        self.vm = self._stack.enter_context(Vm(spec, journal=self.journal))
+        with self.journal.step("stage", "boot"):
+            self.vm.wait_ready(scaled(BOOT_S))
+        self.anchor()
         self.timings["boot"] = time.monotonic() - started
 
     def _spec(self) -> LaunchSpec:
@@ -116,9 +123,13 @@ class Session:
         return agent
 
     @cached_property
-    def shell(self) -> AgentShell:
+    def shell(self) -> GuestShell:
         """The default channel: commands by the agent."""
-        return AgentShell(self.agent)
+        return self.recorded(AgentShell(self.agent), "agent")
+
+    def recorded(self, shell: GuestShell, channel: str) -> GuestShell:
+        """A channel whose commands the journal keeps."""
+        return RecordedShell(shell, self.journal, channel)
 
     @cached_property
     def ssh_target(self) -> SshTarget:
@@ -137,6 +148,13 @@ class Session:
     def gpu(self) -> EventLog:
         """What the emulated GPU reported."""
         return self.vm.gpu_events
+
+    def anchor(self) -> None:
+        """Note where the guest's virtual time stands against the host's, if QEMU still answers."""
+        before = time.monotonic_ns()
+        with suppress(RigError):  # for the reader of the report only: never a verdict
+            vns = int(self.vm.qmp.qom_get(GPU_PATH, "virtual-ns"))
+            self.journal.add(Entry((before + time.monotonic_ns()) // 2, "anchor", str(vns)))
 
     def counter(self, name: str) -> int:
         """One counter of the device, read past the guest."""

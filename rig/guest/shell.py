@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rig.errors import FailureClass, RigError
+from rig.journal import Journal
 
 SIGNAL_BASE = 128
 """A command that a signal ended has status 128 + signal, as in a shell."""
 
 
 LOST_GRACE_S = 1.0
+_KEPT = 400
+"""Characters of a command's output that the journal keeps."""
 _POLL_S = 0.01
 
 Health = Callable[[], RigError | None]
@@ -140,4 +143,22 @@ class AgentShell:
         if status is None:
             raise RigError(FailureClass.LOST, f"the agent does not know how `{argv[0]}` ended")
         result = ShellResult(status, done.stdout)
+        return result.checked(argv) if check else result
+
+
+class RecordedShell:
+    """A `GuestShell` whose commands, with their ends and times, go into a journal."""
+
+    def __init__(self, shell: GuestShell, journal: Journal, channel: str) -> None:
+        self._shell = shell
+        self._journal = journal
+        self._channel = channel
+
+    def run(self, argv: Sequence[str], *, timeout: float, check: bool = False) -> ShellResult:
+        """As `GuestShell.run`."""
+        plain = argv[2] if tuple(argv[:2]) == ("sh", "-c") and len(argv) == 3 else shlex.join(argv)
+        with self._journal.step("step", plain, channel=self._channel) as told:
+            result = self._shell.run(argv, timeout=timeout)
+            told["status"] = result.status
+            told["output"] = result.output[-_KEPT:]
         return result.checked(argv) if check else result

@@ -21,6 +21,7 @@ from qemu.qmp import EventListener, ExecuteError, QMPClient, QMPError
 from qemu.qmp.protocol import ConnectError
 
 from rig.errors import FailureClass, RigError, infra
+from rig.journal import Journal
 
 T = TypeVar("T")
 
@@ -28,6 +29,9 @@ COMMAND_TIMEOUT_S = 10.0
 _POLL_S = 0.005
 _CLOSE_S = 0.5
 """Letting go takes a millisecond, unless the far end never spoke."""
+
+_UNTOLD = ("qom-get", "query-status")
+"""Looks that change nothing and come by the hundred: not for the journal."""
 
 # The library reports an orderly `quit` as a lost connection; the rig has its own words for it.
 logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL + 1)
@@ -47,8 +51,9 @@ class Qmp:
     """One monitor connection. Raises `RigError`: INFRA for refused commands and
     time-outs, LOST when QEMU is gone."""
 
-    def __init__(self, path: Path, name: str = "rig") -> None:
+    def __init__(self, path: Path, name: str = "rig", journal: Journal | None = None) -> None:
         self._path = path
+        self._journal = journal
         self._client = QMPClient(name)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="qmp", daemon=True)
@@ -90,6 +95,8 @@ class Qmp:
                 dict(cast(dict[str, object], message.get("data", {}))),
                 stamp["seconds"] + stamp["microseconds"] / 1e6,
             )
+            if self._journal is not None:
+                self._journal.note("qmp-event", event.name, **event.data)
             with self._arrived:
                 self._events.append(event)
                 self._arrived.notify_all()
@@ -105,6 +112,12 @@ class Qmp:
         timeout: float = COMMAND_TIMEOUT_S,
     ) -> Any:
         """Run one command with the argument names as QEMU spells them."""
+        if self._journal is None or command in _UNTOLD:
+            return self._execute(command, arguments, timeout)
+        with self._journal.step("qmp", command, **arguments):
+            return self._execute(command, arguments, timeout)
+
+    def _execute(self, command: str, arguments: dict[str, object], timeout: float) -> Any:
         try:
             return self._call(
                 self._client.execute(command, arguments), timeout, f"answer `{command}`"

@@ -18,6 +18,7 @@ from types import TracebackType
 from rig.errors import FailureClass, RigError, infra, usage
 from rig.gpu.events import EventLog
 from rig.guest.console import Console
+from rig.journal import Clocks, Journal
 from rig.machine.launch import RAM_BASE, LaunchSpec
 from rig.machine.process import ChildProcess, Janitor, describe_exit
 from rig.machine.qmp import Qmp
@@ -41,14 +42,19 @@ class Watch:
     channel asks `health()` while it waits.
     """
 
-    def __init__(self, process: ChildProcess, spec: LaunchSpec) -> None:
+    def __init__(
+        self, process: ChildProcess, spec: LaunchSpec, clocks: Clocks | None = None
+    ) -> None:
         self._process = process
+        self._clocks = clocks
         self._spec = spec
         self._lock = threading.Lock()
         self._panic: tuple[float, str] | None = None
 
     def kernel_line(self, line: str) -> None:
         """Look at one line of the kernel's log."""
+        if self._clocks is not None:
+            self._clocks.kernel_line(line)
         match = _PANIC.search(line)
         if match:
             with self._lock:
@@ -78,8 +84,15 @@ class Vm:
     Raises `RigError`: INFRA when QEMU does not come up, USAGE for a missing file.
     """
 
-    def __init__(self, spec: LaunchSpec, *, start_timeout: float = START_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        spec: LaunchSpec,
+        *,
+        start_timeout: float = START_TIMEOUT_S,
+        journal: Journal | None = None,
+    ) -> None:
         self._wanted = spec
+        self._journal = journal
         self.spec = spec
         self._start_timeout = start_timeout
         self._stack = ExitStack()
@@ -137,8 +150,9 @@ class Vm:
         by_hand = replace(self._wanted, socket_dir=Path(_short_folder()) / "rig-by-hand")
         (self.spec.run_dir / "qemu.cmdline").write_text(by_hand.shell_line() + "\n")
         self._process.start()
-        self._watch = Watch(self._process, self.spec)
-        self.qmp = Qmp(self.spec.socket("qmp"))
+        clocks = Clocks(self._journal, self.spec.secure_log) if self._journal else None
+        self._watch = Watch(self._process, self.spec, clocks)
+        self.qmp = Qmp(self.spec.socket("qmp"), journal=self._journal)
         self._stack.callback(self.qmp.close)
         self.qmp.connect(deadline - time.monotonic(), self._died_at_start)
         self._stack.callback(self._quit)

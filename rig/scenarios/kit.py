@@ -8,6 +8,7 @@ events, the model's page-table walk, OP-TEE's lend and reclaim lines.
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -70,12 +71,12 @@ class Scenario:
     @property
     def serial(self) -> GuestShell:
         """Commands typed at the serial console."""
-        return self.session.vm.console
+        return self.session.recorded(self.session.vm.console, "serial")
 
     @property
     def ssh(self) -> GuestShell:
         """Commands over ssh."""
-        return self.session.ssh
+        return self.session.recorded(self.session.ssh, "ssh")
 
     def run(self, *argv: str, timeout: float = COMMAND_S) -> ShellResult:
         """A command that must succeed, over the scenario's channel."""
@@ -91,7 +92,8 @@ class Scenario:
 
     def spawn(self, *argv: str) -> Process:
         """Start a program by the agent; it runs until it ends or its stdin is closed."""
-        return self.session.agent.spawn(argv)
+        with self.session.journal.step("spawn", shlex.join(argv)):
+            return self.session.agent.spawn(argv)
 
     def cycles(self, count: float) -> int:
         """How often to repeat, or seconds to allow for it: ten times as much with `--soak`."""
@@ -99,6 +101,7 @@ class Scenario:
 
     def finish(self, process: Process, *, status: int = 0) -> str:
         """Close a spawned program's stdin and wait for its end; returns what it printed."""
+        self.session.journal.note("spawn", f"close stdin of {process.what}")
         process.close_stdin()
         ended = process.wait(scaled(COMMAND_S))
         if ended.timed_out:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from rig import interrupt
+from rig import bundle, interrupt
 from rig import judge as judge_module
 from rig.catalogue import Entry, entries
 from rig.errors import FailureClass, RigError
@@ -27,11 +27,15 @@ from rig.paths import REPO
 from rig.runner import new_run_dir, run
 from rig.scenarios import kit
 from rig.store import Store
+from rig.testbed import Options
 from rig.ui import Reporter
 from rig.verdict.oracles import Complaint
 from rig.verdict.verdict import Outcome, Verdict, exit_code
 
 INFRA = FailureClass.INFRA
+
+
+INPUTS = bundle.Inputs("0", "tree", "Linux", "heap-name", "", "id", [], "g610", {}, False, {}, [])
 
 
 @dataclass
@@ -53,8 +57,12 @@ class FakeSession:
                 raise RigError(INFRA, "the files of the run could not be removed in time")
         if "boot_fails" in str(self.run_dir).replace("-", "_"):
             raise RigError(FailureClass.BOOT, "no user space")
+        self.run_dir.mkdir(parents=True, exist_ok=True)
         self.vm = SimpleNamespace(pid=1, spec=SimpleNamespace(console_log=None))
         return self
+
+    def anchor(self) -> None:
+        """Nothing to note."""
 
     def __exit__(self, *_exc: object) -> None:
         if "teardown" in str(self.run_dir):
@@ -72,6 +80,7 @@ class Bench:
             contract=Detected(HEAP_NAME, "a test"),
             builder=SimpleNamespace(store=self.store),
             ui=Reporter(),
+            options=Options(),
             build_all=lambda: None,
         )
 
@@ -85,6 +94,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setattr(judge_module, "Session", FakeSession)
+    monkeypatch.setattr(bundle, "inputs_of", lambda _bed: INPUTS)
     monkeypatch.setattr(judge_module, "token", lambda *_: None)
     monkeypatch.setattr(judge_module, "complaints", lambda *_: [])
     yield Bench(tmp_path)
@@ -196,10 +206,11 @@ def test_a_contract_that_is_not_spoken(bench: Bench) -> None:
 KILLED = """
     import sys
     from pathlib import Path
-    from rig import judge as judge_module
+    from rig import bundle, judge as judge_module
     from rig.errors import RigError
     from tests.unit import test_judge
     judge_module.Session = test_judge.FakeSession
+    bundle.inputs_of = lambda _bed: test_judge.INPUTS
     judge_module.token = lambda *_: None
     judge_module.complaints = lambda *_: []
     source = "@scenario()\\ndef test_a(rig): os.kill(os.getpid(), 9)\\n"
@@ -231,9 +242,10 @@ SLEEPY = """
     from pathlib import Path
     import pytest
     from tests.unit import test_judge
-    from rig import judge as judge_module
+    from rig import bundle, judge as judge_module
     from rig.cli import main
     judge_module.Session = test_judge.FakeSession
+    bundle.inputs_of = lambda _bed: test_judge.INPUTS
     judge_module.token = lambda *_: None
     judge_module.complaints = lambda *_: []
     bench = test_judge.Bench(Path(sys.argv[1]))

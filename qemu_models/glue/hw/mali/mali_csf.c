@@ -242,8 +242,17 @@ static void counter_get(Object *obj, Visitor *v, const char *name, void *opaque,
     visit_type_uint64(v, name, &value, errp);
 }
 
+/* The clock of all events, for a host that lays its own steps beside them. */
+static void virtual_ns_get(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
+{
+    uint64_t value = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+
+    visit_type_uint64(v, name, &value, errp);
+}
+
 static void add_table_properties(Object *obj)
 {
+    object_property_add(obj, "virtual-ns", "uint64", virtual_ns_get, NULL, NULL, NULL);
     for (unsigned i = 0; mali_fault_name(i); i++) {
         g_autofree char *name = g_strdup_printf("fault-%s", mali_fault_name(i));
 

@@ -163,6 +163,25 @@ EVENTS: tuple[EventRow, ...] = (
 
 BY_KIND: dict[str, EventRow] = {row.kind: row for row in EVENTS}
 
+FIREWALL: tuple[EventRow, ...] = (
+    EventRow("region", "a protected region opened, closed or changed; region 0: the gate did",
+             (_F("region", "number", "0 is the background"), _F("on", "flag"), _F("base", "pa"),
+              _F("top", "pa", "last byte"), _F("secure_perm", "text", "of r, w"),
+              _F("id_access", "hex", "bit n: NSAID n may read, bit 16 + n: write"))),
+    EventRow("denial", "an access was denied",
+             (_F("addr", "pa"), _F("size", "bytes"), _F("access", "text", "read, write, exec"),
+              _F("master", "text", "cpu, gpu, gpu-protected, other (a device, or the host)"),
+              _F("cpu", "number", "only for master cpu"), _F("secure", "flag"),
+              _F("nsaid", "number", "0: CPU and others, 8: GPU, 9: GPU in protected mode"),
+              _F("region", "number", "that denied it"),
+              _F("unlogged", "number", "denials before it that were only counted"))),
+)  # fmt: skip
+"""What the firewall reports, in a log of its own."""
+FIREWALL_KINDS = frozenset(row.kind for row in FIREWALL)
+
+
+_HEAD = ("| event | field | unit | meaning |", "|---|---|---|---|")
+
 
 def page() -> str:
     """docs/events.md."""
@@ -176,13 +195,28 @@ def page() -> str:
         "`vns` (virtual time, ns) and `ev` (the kind). An event that did not fit its line ends",
         "with `truncated`. Some fields appear only where their meaning says so.",
         "",
-        "| event | field | unit | meaning |",
-        "|---|---|---|---|",
+        *_HEAD,
     ]
-    for row in EVENTS:
+    lines += [
+        *_rows(EVENTS),
+        "",
+        "# Events of the firewall",
+        "",
+        "In `firewall-events.jsonl`, with numbers of its own. At most 256 denials a second of",
+        "virtual time are logged; all are counted (property `counter-denials`).",
+        "",
+        *_HEAD,
+        *_rows(FIREWALL),
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _rows(events: tuple[EventRow, ...]) -> list[str]:
+    lines: list[str] = []
+    for row in events:
         lines.append(f"| **{row.kind}** | | | {row.meaning} |")
         lines += [f"| | `{f.name}` | {UNITS[f.unit]} | {f.meaning} |" for f in row.fields]
-    return "\n".join([*lines, ""])
+    return lines
 
 
 if __name__ == "__main__":

@@ -37,12 +37,20 @@ class QTest:
         device: str = "",
         machine: str = "virt,gic-version=3",
         accel: str = "qtest",
+        firewall: bool = False,
     ) -> None:
         self.irq: dict[int, bool] = {}
         """Level of each line that has changed so far."""
         self._news: list[Event] = []
         self._folder = tempfile.TemporaryDirectory(prefix="qtest-")
-        self._log, self._stderr = (Path(self._folder.name) / n for n in ("events", "stderr"))
+        self._log, self._stderr, self._denials = (
+            Path(self._folder.name) / name for name in ("events", "stderr", "denials")
+        )
+        guard: Sequence[str] = [
+            "-chardev", f"file,id=fwev,path={self._denials}",
+            "-device", "tzc400,id=firewall,events=fwev",
+        ] if firewall else []  # fmt: skip
+        device = ",".join(filter(None, [device, "firewall=firewall" if firewall else ""]))
         self._qtest, self._monitor = Channel(), Channel()
         fds = [c.theirs.fileno() for c in (self._qtest, self._monitor)]
         arguments: Sequence[str] = [
@@ -52,7 +60,7 @@ class QTest:
             "-chardev", f"socket,id=q,fd={fds[0]}", "-qtest", "chardev:q",
             "-qtest-log", "/dev/null",
             "-chardev", f"socket,id=m,fd={fds[1]}", "-mon", "chardev=m,mode=control",
-            "-chardev", f"file,id=ev,path={self._log}",
+            *guard, "-chardev", f"file,id=ev,path={self._log}",
             "-device", f"mali-csf,id=gpu,events=ev{',' if device else ''}{device}", *extra,
         ]  # fmt: skip
         with self._stderr.open("wb") as stderr:
@@ -138,6 +146,19 @@ class QTest:
 
     def set(self, name: str, value: int) -> None:
         self.qmp("qom-set", path="/machine/peripheral/gpu", property=name, value=value)
+
+    def firewall(self, name: str, value: str | None = None) -> int:
+        """Read a property of the firewall, or program it through one."""
+        where = {"path": "/machine/peripheral/firewall", "property": name}
+        if value is None:
+            return int(self.qmp("qom-get", **where))
+        self.qmp("qom-set", **where, value=value)
+        return 0
+
+    def denials(self) -> list[Event]:
+        """What the firewall refused so far."""
+        lines = [json.loads(line) for line in self._denials.read_text().splitlines()]
+        return [e for e in lines if e["ev"] == "denial"]
 
     def events(self, kind: str | None = None) -> list[Event]:
         """The device's event log so far. Complete up to the last command's effects."""

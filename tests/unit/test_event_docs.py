@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from rig.gpu.event_table import BY_KIND, EVENTS, EXCEPTIONS, MMU_EXCEPTIONS, page
+from rig.gpu.event_table import BY_KIND, EVENTS, EXCEPTIONS, FIREWALL, MMU_EXCEPTIONS, page
 from rig.gpu.events import KINDS
 from rig.paths import REPO
 
@@ -52,6 +52,18 @@ def test_fields_are_the_models() -> None:
         if kind == "csg-start":  # shares its code with csg-resume, which adds two
             ours |= {"restored", "crc32"}
         assert ours == fields, f"{kind}: correct rig/gpu/event_table.py"
+
+
+def test_the_firewalls_fields_are_its_models() -> None:
+    source = (CORE / "tzc_life.c").read_text()
+    formats = re.findall(r"emit\(t,(.*?)\}\"", source, re.DOTALL)
+    theirs = {}
+    for text in formats:
+        kind = re.search(r'\\"ev\\":\\"([a-z-]+)\\"', text)
+        assert kind is not None, text
+        keys = set(re.findall(r'\\"(\w+)\\":', text)) - {"ev"}
+        theirs[kind[1]] = keys | ({"cpu"} if '%s\\"secure' in text else set())
+    assert theirs == {row.kind: {field.name for field in row.fields} for row in FIREWALL}
 
 
 def test_exceptions_are_the_models() -> None:

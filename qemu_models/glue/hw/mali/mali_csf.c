@@ -24,8 +24,23 @@
 
 /* ---- the core's callbacks: guest memory ---- */
 
-/* The firewall sees a master by its attributes, the CPU's world by its address space. */
 static const MemTxAttrs master_attrs = { .secure = 0, .space = ARMSS_NonSecure };
+
+/* Whether the firewall lets the master through; without one everybody passes. */
+static bool passes(MaliCsf *s, MaliMaster master, uint64_t pa, hwaddr len, bool is_write)
+{
+    bool prot = master == MALI_MASTER_PROTECTED;
+
+    return !s->firewall ||
+           tzc400_pass(s->firewall, prot ? "gpu-protected" : "gpu",
+                       prot ? TZC_NSAID_GPU_PROTECTED : TZC_NSAID_GPU, pa, len, is_write);
+}
+
+/* Length of an access at @pa that stays in its page: the firewall's granule. */
+static hwaddr in_page(uint64_t pa, hwaddr len)
+{
+    return MIN(len, TZC_PAGE - pa % TZC_PAGE);
+}
 
 /*
  * Host address of guest RAM (or of ROM, for reading), NULL for anything else: the
@@ -50,9 +65,13 @@ static bool glue_mem_read(void *opaque, MaliMaster master, uint64_t pa, void *bu
 
     RCU_READ_LOCK_GUARD();
     while (len) {
-        hwaddr n = len;
-        const void *from = direct_ptr(s->as[master], pa, &n, false);
+        hwaddr n = in_page(pa, len);
+        const void *from;
 
+        if (!passes(s, master, pa, n, false)) {
+            return false;
+        }
+        from = direct_ptr(s->as, pa, &n, false);
         if (!from) {
             return false;
         }
@@ -97,10 +116,10 @@ static bool glue_mem_write(void *opaque, MaliMaster master, uint64_t pa, const v
     RCU_READ_LOCK_GUARD();
     smp_wmb(); /* the guest must see our earlier stores before this one */
     while (len) {
-        hwaddr n = len;
+        hwaddr n = in_page(pa, len);
 
-        if (!direct_ptr(s->as[master], pa, &n, true) ||
-            store(s->as[master], pa, from, n) != MEMTX_OK) {
+        if (!passes(s, master, pa, n, true) || !direct_ptr(s->as, pa, &n, true) ||
+            store(s->as, pa, from, n) != MEMTX_OK) {
             return false;
         }
         from += n;
@@ -370,8 +389,7 @@ static void mali_csf_realize(DeviceState *dev, Error **errp)
         return;
     }
     vms = VIRT_MACHINE(machine);
-    s->as[MALI_MASTER_NORMAL] = &address_space_memory;
-    s->as[MALI_MASTER_PROTECTED] = &address_space_memory;
+    s->as = s->firewall ? tzc400_behind(s->firewall) : &address_space_memory;
     timer_init_ns(&s->timer, QEMU_CLOCK_VIRTUAL, deadline_passed, s);
     if (!create_core(s, errp)) {
         return;
@@ -417,6 +435,7 @@ static const Property mali_csf_properties[] = {
     DEFINE_PROP_UINT32("suspend-size", MaliCsf, suspend_size, 0),
     DEFINE_PROP_UINT32("protm-suspend-size", MaliCsf, protm_suspend_size, 0),
     DEFINE_PROP_CHR("events", MaliCsf, events),
+    DEFINE_PROP_LINK("firewall", MaliCsf, firewall, TYPE_TZC400, Tzc400 *),
     DEFINE_PROP_BOOL("dt", MaliCsf, fdt.node, true),
     DEFINE_PROP_BOOL("dt-clock", MaliCsf, fdt.clock, true),
     DEFINE_PROP_BOOL("dt-opp", MaliCsf, fdt.opp, true),

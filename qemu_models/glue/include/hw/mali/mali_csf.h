@@ -10,6 +10,7 @@
 
 #include "hw/mali/mali_compat.h"
 #include "hw/mali/core/mali.h"
+#include "hw/mali/tzc400.h"
 
 #define TYPE_MALI_CSF "mali-csf"
 OBJECT_DECLARE_SIMPLE_TYPE(MaliCsf, MALI_CSF)
@@ -35,8 +36,8 @@ struct MaliCsf {
     MemoryRegion mmio;
     qemu_irq irq[MALI_IRQ_COUNT];
     QEMUTimer timer;
-    /* One address space per bus master: a firewall gives them different views. */
-    AddressSpace *as[MALI_MASTER_PROTECTED + 1];
+    Tzc400 *firewall; /* asked about each access of a bus master; may be NULL */
+    AddressSpace *as; /* memory behind it */
 
     MaliGpu *gpu;     /* NULL until realize */
     uint32_t *faults; /* fault plan given before realize, one a row */

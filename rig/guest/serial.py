@@ -30,9 +30,11 @@ else:
     _SpawnBase = SpawnBase  # generic in its stubs only
 
 TAIL_BYTES = 4096
-# printk's header is "[%5lu.%06lu]"; see print_time() in kernel/printk/printk.c.
-_HEADER = re.compile(rb"\[[ \d]{4}\d{1,8}\.\d{6}\]")
-_HEADER_START = re.compile(rb"\[[ \d]{0,12}(?:\.\d{0,6})?\Z")
+# printk's header is "<%u>[%5lu.%06lu]": print_syslog() and print_time() in
+# kernel/printk/printk.c. The level is there with console_msg_format=syslog alone.
+_HEADER = re.compile(rb"(?:<\d{1,3}>)?\[[ \d]{4}\d{1,8}\.\d{6}\]")
+_HEADER_START = re.compile(rb"(?:<\d{0,3}|(?:<\d{1,3}>)?(?:\[[ \d]{0,12}(?:\.\d{0,6})?)?)\Z")
+_MAY_START = re.compile(rb"[<\[]")
 
 
 class KernelLines:
@@ -48,13 +50,13 @@ class KernelLines:
         """Tty bytes and complete kernel lines that `chunk` brought."""
         data, tty, lines = self._held + chunk, bytearray(), []
         while data:
-            start = data.find(b"[")
-            if start < 0:
+            found = _MAY_START.search(data)
+            if found is None:
                 tty += data
                 data = b""
                 break
-            tty += data[:start]
-            data = data[start:]
+            tty += data[: found.start()]
+            data = data[found.start() :]
             if _HEADER.match(data):
                 line, newline, rest = data.partition(b"\n")
                 if not newline:

@@ -23,9 +23,10 @@ RAM_BASE = 0x4000_0000
 """Guest-physical address of the first byte of RAM on `virt`."""
 UNIX_PATH_MAX = 107
 """Longest path of a UNIX socket, bytes (sun_path less its NUL)."""
-DEFAULT_APPEND = "console=ttyAMA0 printk.time=1 loglevel=8 panic=0"
-"""`printk.time` is what lets the console tell kernel lines from output; `panic=0`
-keeps a panicked kernel standing, so that it can be looked at until the rig ends it."""
+DEFAULT_APPEND = "console=ttyAMA0 printk.time=1 console_msg_format=syslog loglevel=8 panic=0"
+"""`printk.time` is what lets the console tell kernel lines from output, the syslog
+format what lets the log's oracle tell a warning from a remark (``<4>[    1.0] ...``);
+`panic=0` keeps a panicked kernel standing, so that it can be looked at until the rig ends it."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rig.errors import FailureClass
+from rig.verdict.klog_allowed import ALLOWED, UNKNOWN, WARN
 from rig.verdict.klog_rules import KERNEL_RULES
 from rig.verdict.panthor_rules import PANTHOR_RULES
 from rig.verdict.rule import Rule
@@ -22,8 +23,10 @@ MAX_REPORT_LINES = 120
 CUT_HERE = "------------[ cut here ]------------"
 MAX_PREAMBLE = 4
 """WARN() prints its own text between the cut and the line that the rules know."""
+KERN_FACILITY_END = 8
+"""The facility stands above the level's three bits; the kernel's own is 0."""
 
-_HEADER = re.compile(r"\[[ \d]{4}\d{1,8}\.\d{6}\](?:\[ *[TC]\d+\])? ?")
+_HEADER = re.compile(r"(?:<(?P<level>\d{1,3})>)?\[[ \d]{4}\d{1,8}\.\d{6}\](?:\[ *[TC]\d+\])? ?")
 _DEVICE = re.compile(r"^\S+ \S+: (?:\[drm\] )?")
 """What dev_warn() and drm_WARN() put before their text: the driver and the device."""
 _NOISE = (
@@ -68,6 +71,8 @@ class _Line:
     number: int
     text: str
     kernel: bool
+    level: int | None = None
+    """printk's level, 0 to 7; None where the console does not show it."""
 
 
 @dataclass
@@ -116,12 +121,26 @@ def scan(text: str, expected: Sequence[Expected] = ()) -> list[Finding]:
     """
     lines = _lines(text)
     patterns = [re.compile(item.regex) for item in expected]
+    reports = _reports(lines)
+    told = {line.number for report in reports for line in report.lines}
+    reports += _unknown(line for line in lines if line.number not in told)
     found = [
         report.finding()
-        for report in _reports(lines)
+        for report in sorted(reports, key=lambda report: report.lines[0].number)
         if not any(pattern.search(report.trigger) for pattern in patterns)
     ]
     return found + list(_miscounted(lines, expected))
+
+
+def _unknown(lines: Iterable[_Line]) -> list[_Report]:
+    """Warnings of the code under test that no rule knows and nobody gave leave."""
+    return [
+        _Report(UNKNOWN, _filled(match), line.text, [line])
+        for line in lines
+        if line.kernel and line.level is not None and line.level <= WARN
+        if (match := UNKNOWN.start.search(line.text))
+        if not any(allowed.pattern.search(line.text) for allowed in ALLOWED)
+    ]
 
 
 def _lines(text: str) -> list[_Line]:
@@ -131,9 +150,17 @@ def _lines(text: str) -> list[_Line]:
     if not any(headers):
         return [_Line(number, line, True) for number, line in enumerate(raw, 1)]
     return [
-        _Line(number, line[header.end() :] if header else line, header is not None)
+        _Line(number, line[header.end() :], True, _level(header))
+        if header
+        else _Line(number, line, False)
         for number, (line, header) in enumerate(zip(raw, headers, strict=True), 1)
     ]
+
+
+def _level(header: re.Match[str]) -> int | None:
+    """None for what came through /dev/kmsg: a program's lines never have facility 0."""
+    number = int(header["level"] or KERN_FACILITY_END)
+    return number if number < KERN_FACILITY_END else None
 
 
 def _reports(lines: Iterable[_Line]) -> list[_Report]:

@@ -140,8 +140,12 @@ def test_attach_passes_every_byte_and_leaves_on_escape(console: Console) -> None
         os.close(fd)
 
 
-TTY = st.sampled_from([b"rig# ", b"a", b"[", b"[12", b"[ x]", b"\r\n", b"<12:E 0>", b"[    1.5] "])
-LINE = st.sampled_from([line.encode() + b"\r\n" for line in KERNEL_LINES])
+TTY = st.sampled_from(
+    [b"rig# ", b"a", b"<", b"<4", b"[", b"[12", b"[ x]", b"\r\n", b"<12:E 0>", b"[    1.5] "]
+)
+LINE = st.sampled_from(
+    [level + line.encode() + b"\r\n" for line in KERNEL_LINES for level in (b"", b"<4>", b"<30>")]
+)
 
 
 @settings(max_examples=150, deadline=None)

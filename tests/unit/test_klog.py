@@ -9,6 +9,7 @@ import pytest
 
 from rig.errors import FailureClass
 from rig.verdict.klog import RULES, Expected, Finding, normalise, scan
+from rig.verdict.klog_allowed import ALLOWED, UNKNOWN
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "kernel"
 LOGS = sorted(GOLDEN.glob("*.log"))
@@ -34,7 +35,17 @@ def test_every_rule_has_a_golden_log() -> None:
     proved = {
         line.split()[1] for f in GOLDEN.glob("*.expect") for line in f.read_text().splitlines()
     }
-    assert proved == {rule.name for rule in RULES}
+    assert proved == {rule.name for rule in (*RULES, UNKNOWN)}
+
+
+def test_every_allowed_warning_has_a_golden_line() -> None:
+    lines = read("allowed-warning").splitlines()
+    assert [a.pattern.pattern for a in ALLOWED if not any(a.pattern.search(t) for t in lines)] == []
+
+
+def test_a_warning_that_a_scenario_declares_is_no_finding() -> None:
+    expected = [Expected("Unexpected magic"), Expected("shared memory")]
+    assert scan(read("unknown-warning"), expected) == []
 
 
 def test_every_pattern_has_a_golden_line() -> None:

@@ -37,7 +37,7 @@ GOLDEN_DIRECT = """
 -object memory-backend-file,id=ram,size=512M,share=on,mem-path=/dev/shm/ram
 -action reboot=shutdown,shutdown=poweroff
 -kernel /k/Image -initrd /k/initrd.cpio
--append 'console=ttyAMA0 printk.time=1 loglevel=8 panic=0'
+-append 'console=ttyAMA0 printk.time=1 console_msg_format=syslog loglevel=8 panic=0'
 -chardev socket,id=console,path=/run/1/console.sock,server=on,wait=off,logfile=/run/1/console.log,logappend=off
 -serial chardev:console
 -chardev socket,id=agent,path=/run/1/agent.sock,server=on,wait=off
@@ -57,7 +57,7 @@ GOLDEN_SECURE = """
 -object memory-backend-file,id=ram,size=512M,share=on,mem-path=/dev/shm/ram
 -action reboot=shutdown,shutdown=poweroff
 -bios /f/flash.bin -kernel /k/Image -initrd /k/initrd.cpio
--append 'console=ttyAMA0 printk.time=1 loglevel=8 panic=0'
+-append 'console=ttyAMA0 printk.time=1 console_msg_format=syslog loglevel=8 panic=0'
 -chardev socket,id=console,path=/tmp/s/console.sock,server=on,wait=off,logfile=/run/1/console.log,logappend=off
 -serial chardev:console
 -chardev file,id=secure,path=/run/1/secure.log -serial chardev:secure

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from rig.errors import FailureClass, RigError
 from rig.guest import wire
 from rig.guest.link import AgentError, Link
+from rig.guest.shell import client_fault
 from rig.guest.wire import Op, State
 
 RUN_S = 30.0
@@ -104,8 +105,8 @@ class Process:
     def expect(self, text: str, timeout: float = RUN_S) -> str:
         """Wait for a stdout line that contains `text`; returns the line.
 
-        Raises `RigError`: ASSERT when the program ends without it, HANG after
-        `timeout` s.
+        Raises `RigError`: ASSERT when the program ends without it and says why, INFRA
+        when it does not (`client_fault`), HANG after `timeout` s.
         """
         deadline = time.monotonic() + timeout
         while True:
@@ -116,7 +117,8 @@ class Process:
                     return line
             if report.state is not State.RUNNING:
                 how = result_of(report).describe()
-                raise RigError(FailureClass.ASSERT, f"{self.what} {how} without saying {text!r}")
+                raise RigError(client_fault(whole.decode(errors="replace")),
+                               f"{self.what} {how} without saying {text!r}")  # fmt: skip
             if time.monotonic() >= deadline:
                 raise RigError(
                     FailureClass.HANG, f"{self.what} did not say {text!r} within {timeout:g} s"

@@ -20,6 +20,12 @@ SIGNAL_BASE = 128
 """A command that a signal ended has status 128 + signal, as in a shell."""
 
 
+CANNOT_RUN = (126, 127)
+"""Statuses of a shell that found no such program, or could not start it."""
+_OWN_STEPS = ("calloc", "malloc", "options")
+"""Steps of a client that fail for its own reasons, not the driver's."""
+
+
 LOST_GRACE_S = 1.0
 _KEPT = 400
 """Characters of a command's output that the journal keeps."""
@@ -64,15 +70,33 @@ class ShellResult:
         """Whether the command exited with 0."""
         return self.status == 0
 
-    def checked(self, argv: Sequence[str]) -> ShellResult:
-        """Itself, or `RigError(ASSERT)` when the command failed."""
+    def checked(
+        self, argv: Sequence[str], failure: FailureClass = FailureClass.ASSERT
+    ) -> ShellResult:
+        """Itself, or `RigError` of that class when the command failed.
+
+        INFRA, whatever the class, when the guest could not run it or a signal ended it.
+        """
         if not self.ok:
             last = self.output.strip().splitlines()[-1:] or ["it printed nothing"]
+            own = self.status in CANNOT_RUN or self.status > SIGNAL_BASE
+            words = argv[0] if len(argv) == 1 else shlex.join(argv)  # a line of shell as it is
             raise RigError(
-                FailureClass.ASSERT,
-                f"`{shlex.join(argv)}` ended with status {self.status} in the guest: {last[0]}",
+                FailureClass.INFRA if own else failure,
+                f"`{words}` ended with status {self.status} in the guest: {last[0]}",
             )
         return self
+
+
+def client_fault(output: str) -> FailureClass:
+    """Whose fault it is that a client of ours failed or ended in another way than wanted.
+
+    Its last line says how it went (guest/include/rig_client.h). ASSERT: it did, so the code
+    under test made it; INFRA: it was missing, killed, called wrongly or short of memory.
+    """
+    told = [line for line in output.splitlines() if line.startswith("RESULT ")]
+    step = next((w[5:] for w in told[-1].split() if w.startswith("step=")), "") if told else ""
+    return FailureClass.ASSERT if told and step not in _OWN_STEPS else FailureClass.INFRA
 
 
 class GuestShell(Protocol):
@@ -80,7 +104,8 @@ class GuestShell(Protocol):
 
     Raises `RigError`: HANG when the command outlives `timeout` (s), LOST when
     the guest goes away meanwhile, OOPS when its kernel panics, ASSERT when
-    `check` is set and the status is not 0.
+    `check` is set and the status is not 0 (INFRA when there is no such program
+    or a signal ended it).
     """
 
     def run(self, argv: Sequence[str], *, timeout: float, check: bool = False) -> ShellResult:

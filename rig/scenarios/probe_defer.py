@@ -45,7 +45,7 @@ def test_heap_late(rig: Scenario) -> None:
 @scenario()
 def test_name_never_exists(rig: Scenario) -> None:
     """A name that no heap has: every re-probe defers again, the GPU stays off, the name is told."""
-    rig.run("modprobe", "righeap")
+    rig.load_helper()
     rig.load_optee()
     rig.load_panthor("no-such-heap")
     rig.reprobe(REPROBES)
@@ -105,7 +105,7 @@ def test_wrong_then_right(rig: Scenario) -> None:
 @scenario(flavour="direct")
 def test_heap_binds_no_device(rig: Scenario) -> None:
     """A heap arrives without binding a device; the next binding ends the deferral (T-4g2)."""
-    rig.run("modprobe", "righeap")
+    rig.load_helper()
     rig.load_panthor("quiet")
     check(rig.deferred(), "the probe did not defer", FailureClass.PROBE)
     rig.add_heap("quiet", 16 << 20)
@@ -117,7 +117,7 @@ def test_heap_binds_no_device(rig: Scenario) -> None:
 @scenario()
 def test_serial_without_sshd(rig: Scenario) -> None:
     """With sshd dead, the serial console alone gives the same verdict."""
-    rig.run("mv", "/usr/sbin/dropbear", "/usr/sbin/dropbear.off")  # init cannot start it again
+    rig.sh("mv /usr/sbin/dropbear /usr/sbin/dropbear.off")  # init cannot start it again
 
     def dead() -> bool:
         # one that init had just forked when the file moved may come up behind the first signal

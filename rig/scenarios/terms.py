@@ -17,6 +17,8 @@ CLOCK = "gpu-clk"
 HEAP = "protected,secure-video"
 RENDER_NODE = "/dev/dri/renderD128"
 POWER = f"/sys/devices/platform/{GPU_DEVICE}/power"
+CLIENTS = ("gpuctl", "heapctl")
+"""Our programs in the guest; their last line is `RESULT ok` or `RESULT fail step=… why=…`."""
 RIGHEAP = "/sys/kernel/debug/righeap"
 POLL_S = 0.05
 SETTLE_S = 5.0

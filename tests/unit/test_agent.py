@@ -178,11 +178,15 @@ def test_spawn_talks_and_waits(agent: Agent) -> None:
 
 
 def test_expect_says_why_the_line_never_came(agent: Agent) -> None:
-    proc = agent.spawn(["sh", "-c", "echo no; exit 4"])
-    with pytest.raises(RigError, match="status 4 without saying 'READY'") as caught:
-        proc.expect("READY", SLOW_S)
-    assert caught.value.failure is FailureClass.ASSERT
-    proc.release()
+    for line, failure in (
+        ("no", FailureClass.INFRA),  # it broke: nothing is known of the driver
+        ("RESULT fail step=open why=ENODEV", FailureClass.ASSERT),
+    ):
+        proc = agent.spawn(["sh", "-c", f"echo {line}; exit 4"])
+        with pytest.raises(RigError, match="status 4 without saying 'READY'") as caught:
+            proc.expect("READY", SLOW_S)
+        assert caught.value.failure is failure
+        proc.release()
 
 
 def test_kill_and_release(agent: Agent) -> None:

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""The driver's life as seen from outside: modules, probes, heaps and buffers."""
+
+from __future__ import annotations
+
+import re
+
+from rig.errors import FailureClass, RigError
+from rig.guest.shell import ShellResult
+from rig.kernel.module import build_id_of_note
+from rig.scenarios.kit_channels import Channels
+from rig.scenarios.terms import GPU_DEVICE, HEAP, RENDER_NODE, RIGHEAP, Extent, check
+from rig.verdict import seclog
+
+
+class Driver(Channels):
+    """What a scenario does with panthor, OP-TEE and heaps."""
+
+    # ---- modules
+    def load_optee(self) -> None:
+        """Load OP-TEE's driver: the heap arrives."""
+        self.run("modprobe", "optee")
+        check(self.exists(f"/dev/dma_heap/{HEAP}"), f"OP-TEE brought no heap {HEAP}",
+              FailureClass.INFRA)  # fmt: skip
+
+    def load_panthor(self, heap: str | None = HEAP) -> ShellResult:
+        """Load panthor with the given heap name (None: without the parameter).
+
+        Checks that what was loaded is what was built. Returns modprobe's result.
+        """
+        parameter = [] if heap is None else [f"protected_heap_name={heap}"]
+        result = self.try_run("modprobe", "panthor", *parameter)
+        check(result.ok, f"modprobe panthor failed: {result.output.strip()}", FailureClass.PROBE)
+        self.check_build_id()
+        return result
+
+    def check_build_id(self) -> None:
+        """The loaded panthor must be the module that this run built."""
+        note = self.sh("od -An -v -tx1 /sys/module/panthor/notes/.note.gnu.build-id")
+        loaded = build_id_of_note(bytes.fromhex("".join(note.split())))
+        built = self.session.bed.panthor.build_id
+        check(loaded == built, f"the guest loaded panthor {loaded}, not the built {built}",
+              FailureClass.INFRA)  # fmt: skip
+
+    def unload_panthor(self) -> None:
+        """rmmod panthor; must succeed."""
+        self.run("rmmod", "panthor")
+
+    # ---- the driver, from outside
+    def bound(self) -> bool:
+        """Whether the GPU's platform device has a driver."""
+        return self.exists(f"/sys/bus/platform/devices/{GPU_DEVICE}/driver")
+
+    def deferred(self) -> bool:
+        """Whether the GPU is on the kernel's list of deferred devices."""
+        listed = self.sh("cat /sys/kernel/debug/devices_deferred")
+        return any(line.split()[:1] == [GPU_DEVICE] for line in listed.splitlines())
+
+    def wait_bound(self) -> None:
+        """Wait for the probe to succeed and the render node to be there."""
+        self.wait(lambda: self.exists(RENDER_NODE), "panthor's render node")
+        check(self.bound(), "there is a render node but the GPU has no driver", FailureClass.PROBE)
+
+    # ---- the secure world
+    def secure(self) -> seclog.SecureLog:
+        """OP-TEE's log, parsed."""
+        return seclog.parse(self.session.vm.secure_log())
+
+    def lent(self) -> list[Extent]:
+        """Memory that Linux has lent to OP-TEE and not got back yet."""
+        return [Extent(lend.pa, lend.size) for lend in self.secure().outstanding]
+
+    def deferral_reason(self) -> str:
+        """What the kernel's list of deferred devices says about the GPU."""
+        listed = self.sh("cat /sys/kernel/debug/devices_deferred")
+        for line in listed.splitlines():
+            name, _, reason = line.partition("\t")
+            if name.strip() == GPU_DEVICE:
+                return reason.strip()
+        return ""
+
+    def reprobe(self, count: int) -> None:
+        """Make the driver core retry deferred probes: our dummy device is bound `count` times."""
+        before = int(self.sh(f"cat {RIGHEAP}/kick"))
+        self.sh(f"echo {count} > {RIGHEAP}/kick")
+        rounds = int(self.sh(f"cat {RIGHEAP}/kick")) - before
+        check(rounds == count, f"{rounds} re-probes were made, not {count}", FailureClass.INFRA)
+
+    # ---- heaps and buffers
+    def load_helper(self) -> None:
+        """Load our helper module (`righeap`): heaps on demand, re-probes on demand."""
+        self.sh("modprobe righeap")
+
+    def add_heap(self, name: str, limit: int) -> None:
+        """Register a heap of at most `limit` bytes; binds no device."""
+        self.load_helper()
+        self.sh(f"echo '{name} {limit}' > {RIGHEAP}/add")
+
+    def heap_bytes(self, name: str) -> int:
+        """Bytes allocated from one of our heaps now."""
+        for line in self.sh(f"cat {RIGHEAP}/list").splitlines():
+            words = line.split()
+            if words[:1] == [name]:
+                return int(dict(word.split("=") for word in words[1:])["bytes"])
+        raise RigError(FailureClass.INFRA, f"our helper module has no heap {name!r}")
+
+    def wait_heap_bytes(self, name: str, wanted: int, after: str) -> None:
+        """Wait until a heap of ours has `wanted` bytes allocated: buffers go by a worker."""
+        self.settle(lambda: self.heap_bytes(name), wanted, f"bytes of heap {name!r} {after}")
+
+    def dmabufs(self) -> tuple[int, int]:
+        """All dma-bufs of the guest: (objects, bytes)."""
+        info = self.sh("cat /sys/kernel/debug/dma_buf/bufinfo")
+        total = re.search(r"^Total (\d+) objects, (\d+) bytes", info, re.MULTILINE)
+        check(total, "the kernel's dma-buf list has no total", FailureClass.INFRA)
+        assert total is not None
+        return int(total[1]), int(total[2])

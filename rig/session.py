@@ -26,7 +26,8 @@ from rig.machine.vm import Vm
 from rig.testbed import TestBed
 
 GPU_PATH = "/machine/peripheral/gpu"
-MCU_FIRMWARE = "/lib/firmware/arm/mali/arch10.8/mali_csffw.bin"
+MCU_FIRMWARE = "/lib/firmware/arm/mali/arch{arch}/mali_csffw.bin"
+"""Where the driver looks for the image: panthor_fw.c:811-814."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Session:
             flash=self.bed.firmware / "flash.bin" if config.flavour == "secure" else None,
             smp=config.smp,
             memory_mib=config.memory_mib,
-            gpu=GpuSpec(self.bed.options.gpu, coherent=False, faults=faults),
+            gpu=GpuSpec(self.bed.gpu.name, self.bed.options.coherent, faults=faults),
         )
 
     def _initrd(self) -> Path:
@@ -109,7 +110,7 @@ class Session:
         with path.open("wb") as initrd:
             initrd.write(self.bed.rootfs.read_bytes())
             initrd.write(modules_segment(self.bed.modules / "root"))
-            initrd.write(firmware_segment(MCU_FIRMWARE, firmware))
+            initrd.write(firmware_segment(MCU_FIRMWARE.format(arch=self.bed.gpu.arch), firmware))
             initrd.write(run_segment(self.host_key.private, self.user_key.public))
         self._stack.callback(path.unlink, missing_ok=True)  # 14 MB a run; the parts are kept
         return path

@@ -15,7 +15,7 @@ from rig.artifacts.recipe import Builder
 from rig.artifacts.rootfs import RootfsRecipe
 from rig.artifacts.sources import SourceSpec
 from rig.errors import FailureClass, RigError, usage
-from rig.gpu.rows import require_faults, require_gpu
+from rig.gpu.rows import GpuRow, gpu_row, require_faults
 from rig.kernel.contract import Contract, Detected, by_name, detect
 from rig.kernel.module import ModuleInfo, module_info
 from rig.kernel.patches import load_series
@@ -44,6 +44,8 @@ class Options:
     contract: str | None = None
     """Pins the contract: a tree that does not speak it fails instead of being skipped."""
     gpu: str = "g610"
+    coherent: bool = False
+    """The GPU sees the CPU's caches: `dma-coherent` and ACE-Lite, unlike an RK3588."""
     qemu_src: Path | None = None
     tfa_src: Path | None = None
     optee_src: Path | None = None
@@ -61,7 +63,7 @@ class Options:
             require_kernel(self.kernel)
         if self.contract is not None:
             by_name(self.contract)
-        require_gpu(self.gpu)
+        gpu_row(self.gpu)
         require_faults(self.faults)
         if self.mcu_fw is not None:
             CsffwRecipe(override=self.mcu_fw).content()
@@ -192,8 +194,14 @@ class TestBed:
 
     @cached_property
     def mcu_firmware(self) -> Path:
-        """The MCU's firmware image."""
-        return self.builder.get(CsffwRecipe(override=self.options.mcu_fw)).path / "mali_csffw.bin"
+        """The MCU's firmware image, for the architecture of the GPU."""
+        recipe = CsffwRecipe(self.gpu.arch, override=self.options.mcu_fw)
+        return self.builder.get(recipe).path / "mali_csffw.bin"
+
+    @property
+    def gpu(self) -> GpuRow:
+        """The emulated GPU's row."""
+        return gpu_row(self.options.gpu)
 
     def build_machine(self) -> None:
         """Every artifact that does not depend on the kernel under test."""

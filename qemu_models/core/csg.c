@@ -230,7 +230,8 @@ static bool set_state(MaliGpu *g, unsigned csg, uint32_t old, uint32_t state)
 static void endpoint_config(MaliGpu *g, unsigned csg)
 {
     const MaliCsgIface *f = iface(g, csg);
-    uint32_t ep = mali_mcu_r32(g, f->in + CSG_IN_ENDPOINT_REQ);
+    bool wide = g->s.iface.fw_version >= FW_VERSION(4, 0, 0); /* panthor_fw.c:333-356 */
+    uint32_t ep = mali_mcu_r32(g, f->in + (wide ? CSG_IN_ENDPOINT_REQ2 : CSG_IN_ENDPOINT_REQ));
 
     g->s.csg[csg].prio = CSG_ENDPOINT_PRIORITY(ep);
     mali_mcu_w32(g, f->out + CSG_OUT_STATUS_EP_CURRENT, ep);

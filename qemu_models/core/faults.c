@@ -39,6 +39,8 @@ static const FaultRow rows[MALI_FAULT_COUNT] = {
         "n: the next n doorbells 0 in normal mode raise PROTM_EXIT; counts down" },
     [MALI_FAULT_PROTM_PEND_NEVER] = { "protm-pend-never",
         "1: PROT_REGION raises no PROTM_PENDING" },
+    [MALI_FAULT_PWR_DELEGATE_NEVER] = { "pwr-delegate-never",
+        "1: arch 14: PWR_COMMAND DELEGATE is ignored" },
 };
 /* clang-format on */
 _Static_assert(MALI_FAULT_COUNT <= MALI_MAX_FAULTS, "MaliState.fault is too small");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Mali CSF GPU model: the three interrupt blocks and their level lines.
+ * Mali CSF GPU model: the interrupt blocks and their level lines (PWR_CONTROL shares the GPU's).
  *
  * Spec 1.1. A line is a level: every change of RAWSTAT or MASK ends in
  * mali_irq_update(); nothing pulses and no read clears (pitfall 1).
@@ -8,13 +8,17 @@
 #include "mali_int.h"
 
 /* Bits that exist; others cannot be forced through RAWSTAT (spec 1.2, 1.3: absent AS read 0). */
-static const uint32_t valid_bits[MALI_IRQ_COUNT] = {
+static const uint32_t valid_bits[MALI_IRQ_COUNT + 1] = {
     [MALI_IRQ_JOB] = 0xffffffffu,
     [MALI_IRQ_MMU] = 0x00010001u * ((1u << MALI_NUM_AS) - 1),
     [MALI_IRQ_GPU] = GPU_IRQ_FAULT | GPU_IRQ_PROTM_FAULT | GPU_IRQ_RESET_COMPLETED |
                      GPU_IRQ_POWER_CHANGED | GPU_IRQ_POWER_CHANGED_ALL |
                      GPU_IRQ_CLEAN_CACHES_COMPLETED | GPU_IRQ_DOORBELL_MIRROR |
                      GPU_IRQ_MCU_STATUS_CHANGED | GPU_IRQ_FLUSH_PA_RANGE_DONE,
+    [MALI_IRQ_PWR] = PWR_IRQ_POWER_CHANGED | PWR_IRQ_POWER_CHANGED_ALL |
+                     PWR_IRQ_DELEGATION_CHANGED | PWR_IRQ_RESET_COMPLETED |
+                     PWR_IRQ_RETRACT_COMPLETED | PWR_IRQ_INSPECT_COMPLETED | PWR_IRQ_NOT_ALLOWED |
+                     PWR_IRQ_INVALID,
 };
 
 static MaliIrqBlock *block(MaliGpu *g, MaliIrq irq)
@@ -22,15 +26,22 @@ static MaliIrqBlock *block(MaliGpu *g, MaliIrq irq)
     switch (irq) {
     case MALI_IRQ_JOB: return &g->s.job_irq;
     case MALI_IRQ_MMU: return &g->s.mmu_irq;
-    default: return &g->s.gpu_irq;
+    case MALI_IRQ_GPU: return &g->s.gpu_irq;
+    default: return &g->s.pwr_irq;
     }
+}
+
+static bool pending(MaliGpu *g, MaliIrq irq)
+{
+    const MaliIrqBlock *b = block(g, irq);
+
+    return (b->rawstat & b->mask) != 0;
 }
 
 void mali_irq_update(MaliGpu *g)
 {
     for (unsigned i = 0; i < MALI_IRQ_COUNT; i++) {
-        const MaliIrqBlock *b = block(g, (MaliIrq)i);
-        bool level = (b->rawstat & b->mask) != 0;
+        bool level = pending(g, (MaliIrq)i) || (i == MALI_IRQ_GPU && pending(g, MALI_IRQ_PWR));
 
         if (level != (g->s.line[i] != 0)) {
             g->s.line[i] = level;

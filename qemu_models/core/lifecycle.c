@@ -91,13 +91,13 @@ void mali_timer(MaliGpu *g)
 
 /* ---- migration ---- */
 /* The state is plain data with explicit padding, so it travels as it is between equal builds. */
-#define BLOB_MAGIC UINT64_C(0x3245544154534c4d) /* "MLSTATE2" */
+#define BLOB_MAGIC UINT64_C(0x3345544154534c4d) /* "MLSTATE3" */
 
 /* The row by its name: two rows may have one GPU_ID (g725 and g925). */
 typedef struct BlobHeader {
     uint64_t magic;
     uint32_t size, gpu_id;
-    char row[8];
+    char row[16];
 } BlobHeader;
 
 size_t mali_save(const MaliGpu *g, void *buf, size_t cap)
@@ -143,7 +143,8 @@ static bool state_valid(const MaliState *s, const MaliGpuRow *row)
 {
     return irqs_valid(s) && tlb_valid(s) && mali_csg_valid(s) && mali_protm_valid(s) &&
            s->mcu_status <= MCU_STATUS_FATAL && s->mcu_control <= 3 && s->l2_ready <= 1 &&
-           s->tiler_ready <= 1 && !(s->shader_ready & ~row->shader_present) && s->flush_id &&
+           s->tiler_ready <= 1 && !(s->pwr_delegated & ~MALI_PWR_DELEGABLE) &&
+           !(s->shader_ready & ~row->shader_present) && s->flush_id &&
            !(s->flush_id & ~LATEST_FLUSH_ID_MASK) && s->iface.num_csg <= MALI_NUM_CSG &&
            s->iface.num_cs <= MALI_NUM_CS;
 }

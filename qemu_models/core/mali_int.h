@@ -26,7 +26,8 @@ typedef struct MaliGpuRow {
     uint64_t gpu_features, shader_present;
     uint32_t cs_regs;     /* 96 or 128 */
     uint32_t scoreboards; /* 8 or 16 */
-    uint32_t fw_version;  /* GLB control word 0 */
+    uint32_t fw_version;  /* GLB control word 0, unless the image's manifest says otherwise */
+    uint32_t fw_features; /* GLB control word 1, likewise */
 } MaliGpuRow;
 
 const MaliGpuRow *mali_gpu_row(const char *name); /* NULL: the default; NULL if unknown */
@@ -150,11 +151,12 @@ typedef struct MaliProtm {
 #define MALI_MAX_COUNTERS 32
 
 typedef struct MaliState {
-    MaliIrqBlock gpu_irq, job_irq, mmu_irq;
+    MaliIrqBlock gpu_irq, job_irq, mmu_irq, pwr_irq;
     uint8_t line[MALI_IRQ_COUNT], pad0[5];
     uint32_t gpu_status, gpu_fault_status, mcu_control, mcu_status;
     uint64_t gpu_fault_addr;
     uint64_t l2_ready, tiler_ready, shader_ready;
+    uint64_t pwr_arg, pwr_delegated; /* arch 14: PWR_CMDARG; mask of domains, by number */
     uint32_t flush_id, cycles_on;
     uint64_t cycles_base_ns, cycles_sum_ns;
     uint64_t timestamp_offset;
@@ -192,7 +194,8 @@ struct MaliGpu {
 };
 
 /* ---- irq.c ---- */
-void mali_irq_update(MaliGpu *g); /* RAWSTAT & MASK -> lines */
+#define MALI_IRQ_PWR ((MaliIrq)MALI_IRQ_COUNT) /* a block of its own on the line of the GPU's */
+void mali_irq_update(MaliGpu *g);              /* RAWSTAT & MASK -> lines */
 void mali_irq_raise(MaliGpu *g, MaliIrq irq, uint32_t bits);
 uint32_t mali_irq_read(MaliGpu *g, MaliIrq irq, uint32_t reg); /* INT_RAWSTAT.. */
 void mali_irq_write(MaliGpu *g, MaliIrq irq, uint32_t reg, uint32_t val);
@@ -246,6 +249,7 @@ typedef enum MaliFault {                       /* one row each in faults.c */
                          MALI_FAULT_PROTM_EXIT_SPURIOUS, /* the next n doorbells 0 raise PROTM_EXIT
                                                             out of normal mode */
                          MALI_FAULT_PROTM_PEND_NEVER,    /* PROT_REGION tells nobody */
+                         MALI_FAULT_PWR_DELEGATE_NEVER,  /* DELEGATE is ignored */
                          MALI_FAULT_COUNT,
 } MaliFault;
 static inline uint32_t mali_fault(const MaliGpu *g, MaliFault f)
@@ -317,6 +321,16 @@ void mali_flush_id_next(MaliGpu *g);
 uint64_t mali_cycle_count(MaliGpu *g);
 void mali_cycles_enable(MaliGpu *g, uint32_t source, bool on); /* counts while any source is on */
 uint32_t mali_power_read(MaliGpu *g, uint32_t offset);
+void mali_power_set(MaliGpu *g, const char *domain, uint64_t *ready, uint64_t val);
+void mali_l2_set(MaliGpu *g, uint64_t val);
+void mali_gpu_reset(MaliGpu *g, uint32_t kind); /* GPU_RESET_*; tells nobody */
+
+/* ---- pwr.c: PWR_CONTROL ---- */
+#define MALI_PWR_DELEGABLE (MALI_BIT64(PWR_DOMAIN_TILER) | MALI_BIT64(PWR_DOMAIN_SHADER))
+bool mali_has_pwr(const MaliGpu *g);
+uint32_t mali_pwr_read(MaliGpu *g, uint32_t offset);
+void mali_pwr_write(MaliGpu *g, uint32_t offset, uint32_t val);
+void mali_pwr_mcu(MaliGpu *g, bool on); /* the MCU powers what is delegated to it, or lets go */
 
 /* ---- mcu.c ---- */
 void mali_mcu_control(MaliGpu *g, uint32_t val);

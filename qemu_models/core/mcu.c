@@ -96,7 +96,7 @@ static bool glb_control(MaliGpu *g, const MaliManifest *m)
         pick(g->cfg.protm_suspend_size, m->protm_suspend_size, DEFAULT_PROTM_SUSPEND_SIZE);
     f->glb_in = fill(g, CTL + GLB_CTL_INPUT_VA, FW_GLB_IN_VA);
     f->glb_out = fill(g, CTL + GLB_CTL_OUTPUT_VA, FW_GLB_OUT_VA);
-    mali_mcu_w32(g, CTL + GLB_CTL_FEATURES, m->features);
+    mali_mcu_w32(g, CTL + GLB_CTL_FEATURES, pick(0, m->features, g->row->fw_features));
     fill(g, CTL + GLB_CTL_INSTR_FEATURES, pick(0, m->instr_features, DEFAULT_INSTR_FEATURES));
     if (n > MALI_NUM_CSG || stride & 3 || !in_shared(f->glb_in, GLB_IN_IDLE_TIMER + 4) ||
         !in_shared(f->glb_out, GLB_OUT_PERFCNT_INSERT + 4) ||
@@ -191,6 +191,7 @@ static void mcu_boot(MaliGpu *g)
     sections(g, &m);
     boot_log(g, NULL, full);
     g->s.mcu_status = MCU_STATUS_ENABLED;
+    mali_pwr_mcu(g, true);
     mali_csg_boot(g);
     mali_glb_boot(g);
     /* Last: a version of 0 means to the host that boot has failed (panthor_fw.c:1025). */
@@ -236,6 +237,7 @@ void mali_mcu_halt(MaliGpu *g)
         }
     }
     ev_plain(g, "mcu-halt");
+    mali_pwr_mcu(g, false);
     quiesce(g, MCU_STATUS_HALT);
 }
 

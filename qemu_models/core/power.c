@@ -80,7 +80,7 @@ static void ev_power(MaliGpu *g, const char *domain, uint64_t ready)
     mali_ev_end(&e);
 }
 
-static void power_set(MaliGpu *g, const char *domain, uint64_t *ready, uint64_t val)
+void mali_power_set(MaliGpu *g, const char *domain, uint64_t *ready, uint64_t val)
 {
     if (*ready != val) {
         *ready = val;
@@ -105,12 +105,13 @@ static void reset_fast(MaliGpu *g)
  */
 static void reset_full(MaliGpu *g)
 {
+    g->s.pwr_delegated = 0;
     g->s.mcu_control = MCU_CONTROL_DISABLE;
     mali_mcu_stop(g);
     mali_mmu_reset(g);
-    power_set(g, "shader", &g->s.shader_ready, 0);
-    power_set(g, "tiler", &g->s.tiler_ready, 0);
-    power_set(g, "l2", &g->s.l2_ready, 0);
+    mali_power_set(g, "shader", &g->s.shader_ready, 0);
+    mali_power_set(g, "tiler", &g->s.tiler_ready, 0);
+    mali_power_set(g, "l2", &g->s.l2_ready, 0);
     g->s.gpu_status = 0;
     g->s.gpu_fault_status = 0;
     g->s.gpu_fault_addr = 0;
@@ -121,25 +122,31 @@ static void reset_full(MaliGpu *g)
     g->s.mmu_irq.rawstat = 0;
 }
 
-static void cmd_reset(MaliGpu *g, uint32_t arg)
+void mali_gpu_reset(MaliGpu *g, uint32_t kind)
 {
     static const char *const kinds[] = { "fast", "soft", "hard" };
     MaliEvent e;
 
-    if (arg > GPU_RESET_HARD) {
-        mali_violation(g, "gpu-command", "RESET of unknown kind %u", arg);
-        return;
-    }
     g->s.counter[MALI_CNT_RESETS]++;
     mali_ev_begin(&e, g, "reset");
-    mali_ev_str(&e, "kind", kinds[arg]);
+    mali_ev_str(&e, "kind", kinds[kind]);
     mali_ev_end(&e);
     mali_protm_drop(g, "reset");
-    if (arg == GPU_RESET_FAST) {
+    if (kind == GPU_RESET_FAST) {
         reset_fast(g);
     } else {
         reset_full(g);
     }
+}
+
+static void cmd_reset(MaliGpu *g, uint32_t arg)
+{
+    if (arg > GPU_RESET_HARD || mali_has_pwr(g)) {
+        mali_violation(g, "gpu-command", "RESET of kind %u: %s", arg,
+                       mali_has_pwr(g) ? "PWR_COMMAND does that" : "unknown");
+        return;
+    }
+    mali_gpu_reset(g, arg);
     mali_irq_raise(g, MALI_IRQ_GPU, GPU_IRQ_RESET_COMPLETED);
     mali_timer_rearm(g);
 }
@@ -227,7 +234,7 @@ uint32_t mali_power_read(MaliGpu *g, uint32_t offset)
     const char *name;
 
     ready = domain(g, offset, &present, &name);
-    if (!ready || offset & 8) {
+    if (!ready || offset & 8 || mali_has_pwr(g)) {
         return 0;
     }
     switch (offset & ~0x3fu) {
@@ -242,15 +249,16 @@ uint32_t mali_power_read(MaliGpu *g, uint32_t offset)
  * boot to a slow one is L2 off and on and MCU_CONTROL=AUTO, without a DISABLE in
  * between (panthor_device.c:474-531).
  */
-static void l2_changes(MaliGpu *g, bool on)
+void mali_l2_set(MaliGpu *g, uint64_t val)
 {
-    if (on) {
+    if (val) {
         g->s.counter[MALI_CNT_POWER_ONS]++;
     } else if (g->s.mcu_status == MCU_STATUS_ENABLED) {
         mali_violation(g, "l2-off", "L2 powered off while the MCU runs");
     } else if (g->s.mcu_status == MCU_STATUS_FATAL) {
         mali_mcu_stop(g);
     }
+    mali_power_set(g, "l2", &g->s.l2_ready, val);
 }
 
 /* LO and HI act on their own (pitfall 23). */
@@ -260,6 +268,11 @@ void mali_power_write(MaliGpu *g, uint32_t offset, uint32_t val)
     const char *name;
     uint64_t *ready = domain(g, offset, &present, &name);
 
+    if (mali_has_pwr(g)) {
+        mali_violation(g, "power-control", "write of 0x%x to 0x%x: PWR_COMMAND does that", val,
+                       offset);
+        return;
+    }
     if (!ready || offset & 8) {
         return;
     }
@@ -270,8 +283,9 @@ void mali_power_write(MaliGpu *g, uint32_t offset, uint32_t val)
         return;
     }
     if (ready == &g->s.l2_ready) {
-        l2_changes(g, on);
+        mali_l2_set(g, next);
+    } else {
+        mali_power_set(g, name, ready, next);
     }
-    power_set(g, name, ready, next);
     mali_irq_raise(g, MALI_IRQ_GPU, GPU_IRQ_POWER_CHANGED | GPU_IRQ_POWER_CHANGED_ALL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Mali CSF GPU model: the register table (spec 1.1-1.9) and the small handlers.
+ * Mali CSF GPU model: the register table (spec 1.1-1.10) and the small handlers.
  *
  * What is not in the table reads 0 and ignores writes: the driver reads registers
  * of later architectures on arch 10 (GPU_FEATURES, pitfall 22).
@@ -32,6 +32,18 @@ static void job_int_write(MaliGpu *g, uint32_t o, uint32_t v)
 static void mmu_int_write(MaliGpu *g, uint32_t o, uint32_t v)
 {
     mali_irq_write(g, MALI_IRQ_MMU, o & 0xf, v);
+}
+
+static uint32_t pwr_int_read(MaliGpu *g, uint32_t o)
+{
+    return mali_has_pwr(g) ? mali_irq_read(g, MALI_IRQ_PWR, o & 0xf) : 0;
+}
+
+static void pwr_int_write(MaliGpu *g, uint32_t o, uint32_t v)
+{
+    if (mali_has_pwr(g)) {
+        mali_irq_write(g, MALI_IRQ_PWR, o & 0xf, v);
+    }
 }
 
 static uint32_t half(uint64_t v, uint32_t offset)
@@ -216,6 +228,9 @@ const MaliReg mali_regs[] = {
     CALL(MCU_CONTROL, 1, mcu_control_read, mcu_control_write),
     CALL(MCU_STATUS, 1, mcu_status_read, NULL),
     CONST(MCU_FEATURES, 0),
+    CALL(PWR_INT_BASE, 4, pwr_int_read, pwr_int_write),
+    { PWR_STATUS, PWR_CMDARG + 4, "PWR", REG_CALL, 0, mali_pwr_read, mali_pwr_write },
+    { PWR_DOMAINS, PWR_DOMAINS + 0x2dc, "PWR_DOMAINS", REG_CALL, 0, mali_pwr_read, NULL },
     CONST(GPU_STACK_PRESENT, 0), /* kbase only: no stacks, so nothing to power */
     CONST(GPU_STACK_READY, 0),
     STORE(GPU_STACK_PWRON, 2, 24),

@@ -112,6 +112,45 @@
 #define   MCU_STATUS_HALT                 2
 #define   MCU_STATUS_FATAL                3
 #define MCU_FEATURES                  0x708
+/* PWR_CONTROL, arch >= 14 (1.10): panthor_pwr_regs.h */
+#define PWR_INT_BASE                  0x800
+#define   PWR_IRQ_POWER_CHANGED           MALI_BIT(0)
+#define   PWR_IRQ_POWER_CHANGED_ALL       MALI_BIT(1)
+#define   PWR_IRQ_DELEGATION_CHANGED      MALI_BIT(2)
+#define   PWR_IRQ_RESET_COMPLETED         MALI_BIT(3)
+#define   PWR_IRQ_RETRACT_COMPLETED       MALI_BIT(4)
+#define   PWR_IRQ_INSPECT_COMPLETED       MALI_BIT(5)
+#define   PWR_IRQ_NOT_ALLOWED             MALI_BIT(30)
+#define   PWR_IRQ_INVALID                 MALI_BIT(31)
+#define PWR_STATUS                    0x820
+#define   PWR_STATUS_ALLOW(d)             MALI_BIT64(d)
+#define   PWR_STATUS_DELEGATED(d)         MALI_BIT64(16 + (d))
+#define   PWR_STATUS_ALLOW_SOFT_RESET     MALI_BIT64(33)
+#define   PWR_STATUS_ALLOW_FAST_RESET     MALI_BIT64(34)
+#define PWR_COMMAND                   0x828
+#define   PWR_COMMAND_TYPE(v)             ((v) & 0xff)
+#define   PWR_COMMAND_DOMAIN(v)           ((v) >> 8 & 0xff)
+#define   PWR_COMMAND_SUBDOMAIN(v)        ((v) >> 16)
+#define   PWR_COMMAND_POWER_UP            0x10
+#define   PWR_COMMAND_POWER_DOWN          0x11
+#define   PWR_COMMAND_DELEGATE            0x20
+#define   PWR_COMMAND_RETRACT             0x21
+#define   PWR_COMMAND_RESET_SOFT          0x31
+#define   PWR_COMMAND_RESET_FAST          0x32
+#define   PWR_COMMAND_INSPECT             0xf0
+#define   PWR_DOMAIN_L2                   0
+#define   PWR_DOMAIN_TILER                1
+#define   PWR_DOMAIN_SHADER               8
+#define   PWR_DOMAIN_BASE                 14
+#define   PWR_DOMAIN_STACK                15
+#define   PWR_SUBDOMAIN_RTU               MALI_BIT(0) /* ray traversal unit, of SHADER */
+#define PWR_CMDARG                    0x830
+#define PWR_DOMAINS                   0x900    /* a block of PWR_BLOCK bytes a domain */
+#define   PWR_BLOCK                       0x40
+#define   PWR_PRESENT                     0x00
+#define   PWR_READY                       0x08
+#define   PWR_PWRTRANS                    0x10
+#define   PWR_PWRACTIVE                   0x18
 #define GPU_STACK_PRESENT             0xe00
 #define GPU_STACK_READY               0xe10
 #define GPU_STACK_PWRON               0xe20

@@ -46,8 +46,8 @@ MANIFEST_SECTIONS = 32
 class Firmware:
     """What our firmware says of itself; the words of the manifest's head."""
 
-    interface: int = 0x01050000
-    """Interface version, major << 24 | minor << 16 | patch."""
+    interface: int = 0
+    """Interface version, major << 24 | minor << 16 | patch; 0: what the GPU's row says."""
     features: int = 0
     instr_features: int = 0x71
     suspend_size: int = 0x3000

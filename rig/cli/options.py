@@ -29,6 +29,7 @@ _PATCHES = (
 )  # fmt: skip
 _MACHINE = (
     click.option("--gpu", default="g610", show_default=True, help="Row of the GPU table."),
+    click.option("--coherent", is_flag=True, help="The GPU sees the CPU's caches."),
     click.option("--fault", "faults", multiple=True, metavar="NAME=N",
                  help="Break the device: a row of its fault plan."),
     click.option("--qemu-src", type=_PATH, metavar="TREE", help="QEMU source instead of apt's."),

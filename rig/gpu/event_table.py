@@ -110,6 +110,10 @@ EVENTS: tuple[EventRow, ...] = (
              (_F("domain", "text", "l2, tiler, shader"), _F("ready", "mask", "cores that are on"))),
     EventRow("gpu-cmd", "a command in GPU_CMD; `reset` follows for RESET",
              (_F("cmd", "text"), _F("arg", "hex", "bits 31:8 of the register"))),
+    EventRow("pwr-cmd", "arch 14: a command in PWR_COMMAND",
+             (_F("cmd", "hex", "bits 7:0: 0x10 up, 0x11 down, 0x20 delegate, 0x21 retract, "
+                 "0x31 soft reset, 0x32 fast reset"),
+              _F("domain", "number", "0 L2, 1 tiler, 8 shader"), _F("arg", "mask", "cores"))),
     EventRow("reset", "the GPU is reset", (_F("kind", "text", "fast, soft, hard"),)),
     EventRow("mcu-boot", "the MCU booted, or could not",
              (_F("ok", "flag"), _F("reason", "text", "only when not ok"),

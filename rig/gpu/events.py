@@ -19,8 +19,8 @@ from rig.errors import FailureClass, RigError, infra
 
 KINDS = frozenset(
     {
-        *("power", "gpu-cmd", "reset", "mcu-boot", "section", "mcu-halt", "mcu-stop", "ping"),
-        *("glb-req", "glb-event", "as-cmd", "mmu-fault", "gpu-fault", "violation"),
+        *("power", "gpu-cmd", "pwr-cmd", "reset", "mcu-boot", "section", "mcu-halt", "mcu-stop"),
+        *("ping", "glb-req", "glb-event", "as-cmd", "mmu-fault", "gpu-fault", "violation"),
         *("csg-start", "csg-resume", "csg-suspend", "csg-terminate"),
         *("cs-blocked", "cs-fault", "cs-fatal", "sections-unknown"),
         *("protm-pend", "protm-enter", "protm-exit", "protm-fault", "protm-suspend"),

@@ -66,8 +66,9 @@ TEST(mmio_g610_identity)
     }
 }
 
-static unsigned bits(uint64_t v)
+static unsigned cores(const char *gpu)
 {
+    uint64_t v = mali_gpu_row(gpu)->shader_present;
     unsigned n = 0;
 
     for (; v; v &= v - 1) {
@@ -83,15 +84,23 @@ TEST(mmio_gpu_rows_are_plausible)
         Machine *m = mach_new(mali_gpu_name(i));
         uint32_t id = rd(m, GPU_ID), arch = id >> 28;
 
-        CHECK(arch >= 10 && arch <= 13);
+        CHECK(arch >= 10 && arch <= 14);
         CHECK_EQ(m->gpu->row->cs_regs, arch >= 12 ? 128 : 96);
         CHECK_EQ(m->gpu->row->scoreboards, arch >= 11 ? 16 : 8);
         CHECK_EQ(rd(m, GPU_FEATURES) != 0, arch >= 11);
-        if (!strcmp(mali_gpu_name(i), "g715") || !strcmp(mali_gpu_name(i), "g925")) {
-            CHECK(bits(rd64(m, GPU_PRESENT)) >= 10);
-        }
+        CHECK_EQ(rd64(m, arch >= 14 ? PWR_DOMAINS + 4 * PWR_BLOCK : GPU_PRESENT),
+                 m->gpu->row->shader_present);
         mach_free_all();
     }
+}
+
+/* panthor_hw.c:129-171: rows of one product id get their names by the number of cores. */
+TEST(mmio_gpu_rows_differ_in_cores)
+{
+    CHECK(cores("g715i") >= 10 && cores("g720i") >= 10 && cores("g925") >= 10);
+    CHECK(cores("g715") >= 7 && cores("g715") < 10);
+    CHECK(cores("g720") >= 6 && cores("g720") < 10);
+    CHECK(cores("g725") >= 6 && cores("g725") < 10);
 }
 
 TEST(mmio_unknown_gpu_is_refused)

@@ -153,7 +153,7 @@ TEST(reset_of_a_cold_gpu_completes)
     wr(m, GPU_CMD, 0x101);
     CHECK_EQ(rd(m, GPU_INT_BASE), GPU_IRQ_RESET_COMPLETED); /* tyr polls it with MASK 0 */
     wr(m, GPU_CMD, 0x301);
-    CHECK_HAS(ev_last(m, "violation"), "RESET of unknown kind 3");
+    CHECK_HAS(ev_last(m, "violation"), "RESET of kind 3: unknown");
 }
 
 TEST(power_on_reset)

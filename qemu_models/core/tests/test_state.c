@@ -113,7 +113,7 @@ static bool load_changed(Machine *m, size_t off, uint8_t val)
     return ok;
 }
 
-#define STATE_OFF(f) (24 + offsetof(MaliState, f))
+#define STATE_OFF(f) (32 + offsetof(MaliState, f))
 
 TEST(migration_of_a_wrong_blob_leaves_a_reset_device)
 {

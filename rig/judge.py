@@ -13,9 +13,11 @@ import pytest
 from rig import bundle, interrupt
 from rig.catalogue import scenario_id
 from rig.errors import FailureClass, RigError
+from rig.guest.shell import LAST
 from rig.paths import REPO
 from rig.scenarios.kit import Scenario, Spec
 from rig.session import Session
+from rig.store import no_space
 from rig.testbed import TestBed
 from rig.verdict.oracles import Complaint, complaints, token
 from rig.verdict.verdict import Outcome, Verdict, outcome_of
@@ -110,6 +112,8 @@ class Judge:
         """Collect verdicts; a scenario whose contract is not spoken is a skip with its reason."""
         report = yield
         error = call.excinfo.value if call.excinfo else None
+        if error is not None:  # a log that could not be written looks like a hang
+            error = no_space(self.run_dir) or error
         if error is not None or call.when == "call":
             self._record(item, error, call.duration)
         if _not_applicable(error):
@@ -146,14 +150,16 @@ class Judge:
         found = complaints(scenario.session, scenario.expected)
         self._complaints = [complaint.sentence for complaint in found]
         oops = [complaint for complaint in found if complaint.failure is FailureClass.OOPS]
-        if not found or error.failure is FailureClass.OOPS:
+        if error.failure is FailureClass.OOPS:
             return error
-        log = scenario.session.vm.spec.console_log
+        vm, message = scenario.session.vm, error.message.split(LAST)[0]
         if oops:
-            return RigError(
-                FailureClass.OOPS, f"{oops[0].sentence} (after: {error.message})", log=log
-            )
-        return RigError(error.failure, f"{error.message} ({found[0].sentence})", log=log)
+            sentence = f"{oops[0].sentence} (after: {message})"
+            return RigError(FailureClass.OOPS, sentence, log=vm.spec.console_log)
+        more = f" ({found[0].sentence})" if found else ""
+        last = vm.console.last_words() if error.failure is FailureClass.HANG else ""
+        text = message + more + last
+        return RigError(error.failure, text, hint=error.hint, log=vm.spec.console_log)
 
     def _guest(self, item: pytest.Item, spec: Spec) -> bundle.Guest:
         config = spec.config

@@ -118,7 +118,7 @@ class Session:
     @cached_property
     def agent(self) -> Agent:
         """The agent behind the virtio-serial port."""
-        agent = Agent(self.vm.agent_socket)
+        agent = Agent(self.vm.agent_socket, health=self.vm.agent_health)
         self._stack.callback(agent.close)
         agent.hello(scaled(BOOT_S))
         return agent

@@ -33,6 +33,7 @@ KEY_CHARS = 20
 GIB = 1 << 30
 DEFAULT_GIB = 20.0
 """How much the finished artifacts may take before the least recently used ones go."""
+_HARDLY_ANY = 1 << 20
 MANIFEST = "manifest.json"
 _LEFT = re.compile(r"-[^-]+-\d+")
 """``-<key>-<pid>``: the end of a scratch folder's name."""
@@ -57,6 +58,18 @@ def full_disk(exc: OSError, root: Path) -> RigError | None:
             f"no space left on the disk that holds {root}",
             "free some space, run `rig cache gc`, or set RIG_CACHE to a folder on another disk",
         )
+    return None
+
+
+def no_space(*folders: Path) -> RigError | None:
+    """The error for a disk that is full right now, or None: who wrote last may not say so."""
+    for folder in folders:
+        try:
+            free = os.statvfs(folder)
+        except FileNotFoundError:
+            continue
+        if free.f_bavail * free.f_frsize < _HARDLY_ANY:
+            return full_disk(OSError(errno.ENOSPC, ""), folder)
     return None
 
 

@@ -20,6 +20,7 @@ from rig.guest import wire
 from rig.guest.link import AgentError, Link
 from rig.guest.paths import GuestPath
 from rig.guest.process import RUN_S, Process, RunResult, milliseconds, result_of
+from rig.guest.shell import Health, no_health
 from rig.guest.wire import Op, State
 
 __all__ = ["Agent", "AgentError", "Process", "RunResult"]
@@ -37,15 +38,26 @@ def _program(argv: Sequence[str], env: Mapping[str, str] | None, stdin: bytes) -
 class Agent:
     """A connection to the agent. A context manager; `close()` may be called twice.
 
+    `health` says what has become of the guest (kernel panic, QEMU gone, the agent
+    killed); a wait then ends with that error at once instead of at its deadline.
+
     Programs that were spawned survive this connection: a later one (also after
     the machine was restored from a snapshot) finds them with `processes()`.
     """
 
     def __init__(
-        self, socket_path: Path, *, connect_timeout: float = 5.0, answer_timeout: float = ANSWER_S
+        self,
+        socket_path: Path,
+        *,
+        connect_timeout: float = 5.0,
+        answer_timeout: float = ANSWER_S,
+        health: Health = no_health,
     ) -> None:
         self._link = Link(
-            socket_path, connect_timeout=connect_timeout, answer_timeout=answer_timeout
+            socket_path,
+            connect_timeout=connect_timeout,
+            answer_timeout=answer_timeout,
+            health=health,
         )
 
     def __enter__(self) -> Agent:

@@ -22,7 +22,7 @@ from pexpect.exceptions import EOF, TIMEOUT
 
 from rig.errors import FailureClass, RigError, infra
 from rig.guest.serial import SerialStream, remaining
-from rig.guest.shell import Health, ShellResult, no_health, why_lost
+from rig.guest.shell import LAST, Health, ShellResult, no_health, why_lost
 
 PROMPT = b"rig# "
 READY = b"rig: ready"
@@ -153,8 +153,11 @@ class Console:
         return why_lost(self._health, self._error(FailureClass.LOST, message))
 
     def _error(self, failure: FailureClass, message: str) -> RigError:
-        last = self.stream.last_lines(3)
-        return RigError(failure, f"{message}; last: {' / '.join(last) or 'nothing'}", log=self._log)
+        return RigError(failure, message + self.last_words(), log=self._log)
+
+    def last_words(self) -> str:
+        """The console's last lines, to be appended to an error's message."""
+        return LAST + (" / ".join(self.stream.last_lines(3)) or "nothing")
 
     def close(self) -> None:
         """Drop the connection; the guest goes on."""

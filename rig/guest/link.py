@@ -13,9 +13,12 @@ from pathlib import Path
 
 from rig.errors import FailureClass, RigError
 from rig.guest import wire
+from rig.guest.shell import Health, no_health, why_lost
 from rig.guest.wire import Op
 
 _RECV = 1 << 18
+_SLICE_S = 0.2
+"""How often a wait looks whether the guest is still alive."""
 
 
 class AgentError(RigError):
@@ -30,11 +33,19 @@ class AgentError(RigError):
 class Link:
     """One session with the agent. All errors are `RigError` (see `rig.guest.agent`)."""
 
-    def __init__(self, path: Path, *, connect_timeout: float, answer_timeout: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        connect_timeout: float,
+        answer_timeout: float,
+        health: Health = no_health,
+    ) -> None:
         self.slack = answer_timeout
         """What the agent may take to answer beyond a request's own timeout, s."""
         self.session = secrets.randbits(63) + 1
         self.socket = _connect(path, time.monotonic() + connect_timeout)
+        self._health = health
         self._last_id = 0
         self._deframer = wire.Deframer()
 
@@ -53,9 +64,9 @@ class Link:
             except BlockingIOError:
                 continue
             except ConnectionError as exc:
-                raise _lost(what) from exc
+                raise self._lost(what) from exc
             if not data:
-                raise _lost(what)
+                raise self._lost(what)
             for frame in self._deframer.feed(data):
                 if (frame.session, frame.id) != (self.session, self._last_id):
                     continue  # an answer to a host that is gone, or that gave up waiting
@@ -73,18 +84,26 @@ class Link:
             except BlockingIOError:
                 continue
             except ConnectionError as exc:
-                raise _lost(what) from exc
+                raise self._lost(what) from exc
 
     def _ready(self, event: int, deadline: float, what: str) -> None:
+        """Wait until the socket is ready; HANG at the deadline, or what `health` says."""
         poll = select.poll()
         poll.register(self.socket, event)
-        left = deadline - time.monotonic()
-        if left <= 0 or not poll.poll(left * 1000):
-            raise RigError(
-                FailureClass.HANG,
-                f"no answer from the guest's agent: {what}",
-                hint="the serial console may still answer (`rig shell`); see its log",
-            )
+        while (left := deadline - time.monotonic()) > 0:
+            if poll.poll(min(left, _SLICE_S) * 1000):
+                return
+            if (error := self._health()) is not None:
+                raise error
+        raise RigError(
+            FailureClass.HANG,
+            f"no answer from the guest's agent: {what}",
+            hint="the serial console may still answer (`rig shell`); see its log",
+        )
+
+    def _lost(self, what: str) -> RigError:
+        gone = RigError(FailureClass.LOST, f"the guest is gone: {what} has no answer")
+        return why_lost(self._health, gone)
 
 
 def _connect(path: Path, deadline: float) -> socket.socket:
@@ -100,7 +119,3 @@ def _connect(path: Path, deadline: float) -> socket.socket:
         ) from exc
     conn.setblocking(False)
     return conn
-
-
-def _lost(what: str) -> RigError:
-    return RigError(FailureClass.LOST, f"the guest is gone: {what} has no answer")

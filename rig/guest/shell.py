@@ -18,14 +18,12 @@ from rig.journal import Journal
 
 SIGNAL_BASE = 128
 """A command that a signal ended has status 128 + signal, as in a shell."""
-
-
 CANNOT_RUN = (126, 127)
 """Statuses of a shell that found no such program, or could not start it."""
 _OWN_STEPS = ("calloc", "malloc", "options")
 """Steps of a client that fail for its own reasons, not the driver's."""
-
-
+LAST = "; last: "
+"""In an error: the console's last lines follow."""
 LOST_GRACE_S = 1.0
 _KEPT = 400
 """Characters of a command's output that the journal keeps."""

@@ -23,6 +23,8 @@ RAM_BASE = 0x4000_0000
 """Guest-physical address of the first byte of RAM on `virt`."""
 UNIX_PATH_MAX = 107
 """Longest path of a UNIX socket, bytes (sun_path less its NUL)."""
+AGENT_PORT = "agent-port"
+"""Id of the agent's port: QEMU reports its opening and closing only for a port with an id."""
 DEFAULT_APPEND = "console=ttyAMA0 printk.time=1 console_msg_format=syslog loglevel=8 panic=0"
 """`printk.time` is what lets the console tell kernel lines from output, the syslog
 format what lets the log's oracle tell a warning from a remark (``<4>[    1.0] ...``);
@@ -185,7 +187,7 @@ class LaunchSpec:
         return [
             *("-chardev", self._socket("agent")),
             *("-device", "virtio-serial-device"),
-            *("-device", "virtserialport,chardev=agent,name=rig.agent"),
+            *("-device", f"virtserialport,id={AGENT_PORT},chardev=agent,name=rig.agent"),
             *("-chardev", self._socket("qmp"), "-mon", "chardev=qmp,mode=control"),
             *("-chardev", self._socket("qmp-user"), "-mon", "chardev=qmp-user,mode=control"),
             *("-device", "virtio-rng-device"),

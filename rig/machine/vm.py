@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import tempfile
-import threading
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -19,60 +18,18 @@ from rig.errors import FailureClass, RigError, infra, usage
 from rig.gpu.events import EventLog
 from rig.guest.console import Console
 from rig.journal import Clocks, Journal
-from rig.machine.launch import RAM_BASE, LaunchSpec
-from rig.machine.process import ChildProcess, Janitor, describe_exit
+from rig.machine.launch import AGENT_PORT, RAM_BASE, LaunchSpec
+from rig.machine.process import ChildProcess, Janitor
 from rig.machine.qmp import Qmp
 from rig.machine.ram import GuestRam, exclusive
+from rig.machine.watch import QEMU_LOG, Watch, agent_error, boot_error
+from rig.store import no_space
 
-QEMU_LOG = "qemu.log"
 START_TIMEOUT_S = 20.0
 QUIT_TIMEOUT_S = 2.0
 TERMINATE_TIMEOUT_S = 2.0
-PANIC_GRACE_S = 1.0
-"""A panicking kernel prints its trace after the line that says so."""
 
-_PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 _FORWARD = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+22\b")
-
-
-class Watch:
-    """What has become of the guest: the one place that knows.
-
-    The console's thread reports kernel lines, the process reports its end; every
-    channel asks `health()` while it waits.
-    """
-
-    def __init__(
-        self, process: ChildProcess, spec: LaunchSpec, clocks: Clocks | None = None
-    ) -> None:
-        self._process = process
-        self._clocks = clocks
-        self._spec = spec
-        self._lock = threading.Lock()
-        self._panic: tuple[float, str] | None = None
-
-    def kernel_line(self, line: str) -> None:
-        """Look at one line of the kernel's log."""
-        if self._clocks is not None:
-            self._clocks.kernel_line(line)
-        match = _PANIC.search(line)
-        if match:
-            with self._lock:
-                self._panic = self._panic or (time.monotonic(), match[1])
-
-    def health(self) -> RigError | None:
-        """The error that ended the guest, or None while it lives."""
-        status = self._process.status
-        with self._lock:
-            panic = self._panic
-        if panic and (status is not None or time.monotonic() - panic[0] > PANIC_GRACE_S):
-            return RigError(
-                FailureClass.OOPS, f"the kernel panicked: {panic[1]}", log=self._spec.console_log
-            )
-        if status is not None:
-            words = self._process.last_words()
-            return describe_exit(status, words, self._spec.run_dir / QEMU_LOG)
-        return None
 
 
 class Vm:
@@ -137,10 +94,10 @@ class Vm:
         deadline = time.monotonic() + self._start_timeout
         self._check_files()
         self.spec.run_dir.mkdir(parents=True, exist_ok=True)
+        sockets = _socket_folder()
+        self._stack.callback(shutil.rmtree, sockets, ignore_errors=True)
         if self._wanted.ram_shared:
             self._stack.enter_context(exclusive(self._wanted.ram_file))
-        sockets = Path(tempfile.mkdtemp(prefix="rig-", dir=_short_folder()))
-        self._stack.callback(shutil.rmtree, sockets, ignore_errors=True)
         self.spec = replace(self._wanted, socket_dir=sockets, paused=True)
         janitor = Janitor([sockets, self.spec.ram_file] if self.spec.ram_shared else [sockets])
         self._stack.callback(janitor.close)
@@ -190,6 +147,16 @@ class Vm:
         """Why the guest is not alive any more (panic, exit, crash), or None."""
         return self._watch.health()
 
+    def agent_health(self) -> RigError | None:
+        """`health`, and whether the guest's agent is still the one that came first.
+
+        init starts another, but that one knows nothing of what was asked of the first.
+        """
+        if (error := self.health()) is not None:
+            return error
+        turns = [e for e in self.qmp.events("VSERPORT_CHANGE") if e.data.get("id") == AGENT_PORT]
+        return agent_error([event.seconds for event in turns], self.spec)
+
     def check(self) -> None:
         """Raise what `health` says."""
         if (error := self.health()) is not None:
@@ -198,19 +165,18 @@ class Vm:
     def wait_ready(self, timeout: float) -> None:
         """Wait for `rig: ready`; a failure says which part of the boot did not get there.
 
-        FIRMWARE: the kernel never printed a line in the secure flavour. BOOT: the
-        kernel did not reach user space. LOST stays LOST when QEMU crashed.
+        FIRMWARE: TF-A, OP-TEE or BL33 did not hand over to the kernel. BOOT: the
+        kernel did not reach user space, or died before its first line. LOST stays
+        LOST when QEMU crashed, INFRA when the disk is full.
         """
         try:
             self.console.wait_ready(timeout)
         except RigError as error:
             if self._process.status not in (None, 0):
                 raise  # QEMU itself broke: that says nothing about what it was running
-            if "Booting Linux" in self.console_log() or self.spec.flavour == "direct":
-                failure, log = FailureClass.BOOT, self.spec.console_log
-            else:
-                failure, log = FailureClass.FIRMWARE, self.spec.secure_log
-            raise RigError(failure, error.message, hint=error.hint, log=log) from error
+            if (full := no_space(self.spec.run_dir, self.spec.ram_file.parent)) is not None:
+                raise full from error  # logs end where the disk did
+            raise boot_error(self.spec, self.console_log(), self.secure_log(), error) from error
 
     def wait_exit(self, timeout: float) -> int:
         """Wait for QEMU to end by itself (`poweroff`); its exit status. HANG when it does not."""
@@ -265,6 +231,17 @@ class Vm:
         the next step of the ladder instead of leaving something behind.
         """
         self._stack.close()
+
+
+def _socket_folder() -> Path:
+    folder = _short_folder()
+    try:
+        return Path(tempfile.mkdtemp(prefix="rig-", dir=folder))
+    except OSError as exc:
+        raise infra(
+            f"cannot make a folder for sockets in {folder}: {exc.strerror}",
+            "set XDG_RUNTIME_DIR or TMPDIR to a short path that you may write to",
+        ) from exc
 
 
 def _short_folder() -> str:

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from rig.errors import FailureClass
+from rig.guest.shell import LAST
 from rig.verdict.verdict import Outcome, Verdict
 
 DEFINITION = (
@@ -16,6 +17,7 @@ DEFINITION = (
 )
 
 _NORMAL = (
+    (re.compile(rf"{LAST}.*", re.DOTALL), ""),  # what happened to stand on the console
     (re.compile(r" \(and \d+ more\)$"), ""),
     (re.compile(r"\+0x[0-9a-f]+/0x[0-9a-f]+"), ""),  # offset in a function
     (re.compile(r"(?<![\w.])/[\w.@:+-]+(?:/[\w.@:+-]+)+"), "PATH"),

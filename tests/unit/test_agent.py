@@ -73,6 +73,19 @@ def test_run_passes_arguments_and_environment(agent: Agent) -> None:
     assert done.stdout == "b=c|x y||*|"
 
 
+def test_a_guest_that_dies_ends_a_wait_at_once(server: Path) -> None:
+    """A panicked guest answers nothing: without a look at its health only the deadline tells."""
+    panic = RigError(FailureClass.OOPS, "the kernel panicked: x")
+    died = threading.Event()
+    with Agent(server, health=lambda: panic if died.is_set() else None) as conn:
+        conn.hello(SLOW_S)
+        threading.Timer(0.1, died.set).start()
+        started = time.monotonic()
+        with pytest.raises(RigError, match="the kernel panicked"):
+            conn.run(["sleep", "33"], timeout=SLOW_S)
+        assert time.monotonic() - started < SLOW_S / 2
+
+
 def test_every_byte_survives(agent: Agent) -> None:
     data = bytes(range(256)) * 1000 + b"\xc0\xdb\xdc\xdd" * 5000 + os.urandom(300_000)
     assert agent.run(["cat"], data).stdout_bytes == data

@@ -20,8 +20,10 @@ import pytest
 
 from rig import bundle, interrupt
 from rig import judge as judge_module
+from rig import store as store_module
 from rig.catalogue import Entry, entries
 from rig.errors import FailureClass, RigError
+from rig.guest.shell import LAST
 from rig.kernel.contract import HEAP_NAME, Detected
 from rig.paths import REPO
 from rig.runner import new_run_dir, run
@@ -58,7 +60,8 @@ class FakeSession:
         if "boot_fails" in str(self.run_dir).replace("-", "_"):
             raise RigError(FailureClass.BOOT, "no user space")
         self.run_dir.mkdir(parents=True, exist_ok=True)
-        self.vm = SimpleNamespace(pid=1, spec=SimpleNamespace(console_log=None))
+        console = SimpleNamespace(last_words=lambda: LAST + "[ 1.0] a / rig# ")
+        self.vm = SimpleNamespace(pid=1, spec=SimpleNamespace(console_log=None), console=console)
         return self
 
     def anchor(self) -> None:
@@ -112,7 +115,18 @@ def test_a_pass_is_a_pass(bench: Bench) -> None:
     ("body", "outcome", "failure", "says"),
     [
         ("check(0, 'the heap is empty')", Outcome.FAIL, FailureClass.ASSERT, "the heap is empty"),
-        ("raise RigError(FailureClass.HANG, 'stuck')", Outcome.FAIL, FailureClass.HANG, "stuck"),
+        (
+            "raise RigError(FailureClass.HANG, 'stuck')",
+            Outcome.FAIL,
+            FailureClass.HANG,
+            "stuck; last: [ 1.0] a / rig# ",
+        ),
+        (
+            "raise RigError(FailureClass.HANG, 'did not x; last: y')",
+            Outcome.FAIL,
+            FailureClass.HANG,
+            "did not x; last: [ 1.0] a / rig# ",
+        ),
         ("raise RigError(FailureClass.LOST, 'x')", Outcome.ERROR, FailureClass.LOST, "x"),
         ("rig.no_such_thing()", Outcome.ERROR, INFRA, "AttributeError"),
         ("assert 1 == 2", Outcome.ERROR, INFRA, "AssertionError"),
@@ -195,6 +209,15 @@ def test_an_oracle_turns_a_pass_into_a_failure(
     (verdict,) = bench.judge("@scenario()\ndef test_x(rig): pass\n")
     assert (verdict.outcome, verdict.failure) == (Outcome.FAIL, FailureClass.OOPS)
     assert "Oops (and 1 more)" in verdict.sentence
+
+
+def test_a_full_disk_is_no_verdict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that could not be written looks like a guest that hangs."""
+    monkeypatch.setattr(store_module, "_HARDLY_ANY", 1 << 62)
+    hang = "raise RigError(FailureClass.HANG, 'the kernel log stopped')"
+    (verdict,) = bench.judge(f"@scenario()\ndef test_x(rig): {hang}\n")
+    assert (verdict.outcome, verdict.failure) == (Outcome.ERROR, INFRA)
+    assert "no space left on the disk" in verdict.sentence
 
 
 def test_a_contract_that_is_not_spoken(bench: Bench) -> None:

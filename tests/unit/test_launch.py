@@ -41,7 +41,7 @@ GOLDEN_DIRECT = """
 -chardev socket,id=console,path=/run/1/console.sock,server=on,wait=off,logfile=/run/1/console.log,logappend=off
 -serial chardev:console
 -chardev socket,id=agent,path=/run/1/agent.sock,server=on,wait=off
--device virtio-serial-device -device virtserialport,chardev=agent,name=rig.agent
+-device virtio-serial-device -device virtserialport,id=agent-port,chardev=agent,name=rig.agent
 -chardev socket,id=qmp,path=/run/1/qmp.sock,server=on,wait=off -mon chardev=qmp,mode=control
 -chardev socket,id=qmp-user,path=/run/1/qmp-user.sock,server=on,wait=off
 -mon chardev=qmp-user,mode=control
@@ -62,7 +62,7 @@ GOLDEN_SECURE = """
 -serial chardev:console
 -chardev file,id=secure,path=/run/1/secure.log -serial chardev:secure
 -chardev socket,id=agent,path=/tmp/s/agent.sock,server=on,wait=off
--device virtio-serial-device -device virtserialport,chardev=agent,name=rig.agent
+-device virtio-serial-device -device virtserialport,id=agent-port,chardev=agent,name=rig.agent
 -chardev socket,id=qmp,path=/tmp/s/qmp.sock,server=on,wait=off -mon chardev=qmp,mode=control
 -chardev socket,id=qmp-user,path=/tmp/s/qmp-user.sock,server=on,wait=off
 -mon chardev=qmp-user,mode=control

@@ -17,11 +17,14 @@ from pathlib import Path
 import pytest
 
 import tests.fakes
+from rig import store as store_module
 from rig.errors import FailureClass, RigError
 from rig.guest.shell import sh
 from rig.machine import vm as vm_module
-from rig.machine.launch import RAM_BASE, LaunchSpec
+from rig.machine import watch as watch_module
+from rig.machine.launch import RAM_BASE, Flavour, LaunchSpec
 from rig.machine.vm import Vm
+from rig.machine.watch import agent_error, boot_error
 from rig.paths import REPO
 
 FAKE = Path(tests.fakes.__file__).parent / "qemu.py"
@@ -131,7 +134,7 @@ def test_two_guests_cannot_share_a_ram_file(spec: LaunchSpec) -> None:
 def test_a_panic_at_boot_is_not_waited_out(
     spec: LaunchSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vm_module, "PANIC_GRACE_S", 0.05)
+    monkeypatch.setattr(watch_module, "PANIC_GRACE_S", 0.05)
     with Vm(ordered(spec, "panic")) as vm:
         with pytest.raises(RigError, match="panicked: VFS: Unable to mount") as caught:
             vm.wait_ready(30)
@@ -178,6 +181,64 @@ def test_it_outlives_the_thread_that_started_it(spec: LaunchSpec) -> None:
     machine.wait_ready(5)
     assert sh(machine.console, "echo here", timeout=5).output == "here\n"
     machine.close()
+
+
+def test_a_folder_that_cannot_hold_sockets(
+    spec: LaunchSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vm_module, "_short_folder", lambda: str(spec.kernel))
+    with pytest.raises(RigError, match=r"cannot make a folder for sockets in .*Image") as caught:
+        Vm(spec).__enter__()
+    assert caught.value.failure is FailureClass.INFRA
+    assert "XDG_RUNTIME_DIR" in caught.value.hint
+
+
+def test_a_guest_whose_disk_is_full_is_not_blamed(
+    spec: LaunchSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """QEMU dies of a SIGBUS when a page of the RAM's file cannot be had."""
+    with Vm(spec) as vm:
+        vm.wait_ready(5)
+        monkeypatch.setattr(store_module, "_HARDLY_ANY", 1 << 62)
+        os.kill(vm.pid or 0, signal.SIGBUS)
+        with pytest.raises(RigError, match="no space left on the disk") as caught:
+            sh(vm.console, "true", timeout=5)
+        assert caught.value.failure is FailureClass.INFRA
+
+
+BOOTED = "I/TC: Primary CPU switching to normal world boot\n"
+
+
+@pytest.mark.parametrize(
+    ("flavour", "console", "secure", "told"),
+    [
+        ("direct", "", "", (FailureClass.BOOT, "too late")),
+        ("secure", "[ 0.0] Booting Linux on\n", "", (FailureClass.BOOT, "too late")),
+        ("secure", "", "", (FailureClass.FIRMWARE, "it said last: nothing")),
+        ("secure", "", "NOTICE: x\nERROR: BL2\n", (FailureClass.FIRMWARE, "last: ERROR: BL2")),
+        ("secure", "", BOOTED, (FailureClass.BOOT, "died before its first line")),
+        ("secure", "BL33: ERROR: -kernel is short\n", BOOTED, (FailureClass.BOOT, "is short")),
+        ("secure", "BL33: ERROR: no tree\n", BOOTED, (FailureClass.FIRMWARE, "no tree")),
+    ],
+)  # fmt: skip
+def test_who_stopped_the_boot(
+    spec: LaunchSpec, flavour: Flavour, console: str, secure: str, told: tuple[FailureClass, str]
+) -> None:
+    flash = spec.kernel if flavour == "secure" else None
+    secured = replace(spec, flavour=flavour, flash=flash)
+    error = boot_error(secured, console, secure, RigError(FailureClass.HANG, "too late"))
+    assert error.failure is told[0]
+    assert told[1] in error.message
+    assert error.log is not None
+
+
+def test_an_agent_that_was_started_again_is_not_the_same(spec: LaunchSpec) -> None:
+    now = time.time()
+    assert agent_error([now - 9], spec) is None
+    assert agent_error([now - 9, now], spec) is None  # perhaps the whole guest powers off
+    error = agent_error([now - 9, now - 2], spec)
+    assert error is not None
+    assert error.failure is FailureClass.LOST
 
 
 def test_nothing_outlives_a_rig_that_is_killed(spec: LaunchSpec) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import multiprocessing
 import os
 import shutil
@@ -28,6 +29,7 @@ from rig.testbed import TestBed
 from rig.verdict.verdict import Outcome, Verdict
 
 KEEP_RUNS = 30
+_LIVE = ".live"
 GUEST_BYTES = 1 << 30
 """Memory that one guest and its QEMU may take."""
 _PR_SET_PDEATHSIG = 1
@@ -57,7 +59,8 @@ def new_run_dir(store: Store, label: str = "run") -> Path:
 def _new_folder(root: Path, label: str) -> Path:
     root.mkdir(exist_ok=True)
     for old in sorted(p for p in root.iterdir() if p.is_dir() and not p.is_symlink())[:-KEEP_RUNS]:
-        shutil.rmtree(old, ignore_errors=True)
+        if not _in_use(old):
+            shutil.rmtree(old, ignore_errors=True)
     stamp = time.strftime("%Y%m%d-%H%M%S")
     number = 0
     while True:
@@ -67,7 +70,29 @@ def _new_folder(root: Path, label: str) -> Path:
         except FileExistsError:
             number += 1
             continue
+        _hold(path)
         return path
+
+
+def _hold(folder: Path) -> None:
+    """Keep other rigs from making room with `folder` for as long as this process lives."""
+    lock = os.open(folder / _LIVE, os.O_CREAT | os.O_RDWR)  # closed by the end of the process
+    fcntl.flock(lock, fcntl.LOCK_SH)
+
+
+def _in_use(folder: Path) -> bool:
+    """Whether the rig that writes to `folder` still runs."""
+    try:
+        lock = os.open(folder / _LIVE, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 def default_jobs() -> int:

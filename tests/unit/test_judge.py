@@ -260,6 +260,22 @@ def test_a_run_folder_that_cannot_be_made(tmp_path: Path) -> None:
     assert caught.value.failure is INFRA
 
 
+def test_old_runs_make_room_but_not_one_that_is_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rig.runner.KEEP_RUNS", 1)
+    ended = [tmp_path / "runs" / f"2000010{day}-000000-run" for day in (1, 2)]
+    for folder in ended:
+        folder.mkdir(parents=True)
+        (folder / ".live").touch()  # a lock that nobody holds
+    mine = new_run_dir(Store(tmp_path))
+    assert [folder.exists() for folder in ended] == [False, True]
+    for _ in range(2):
+        new_run_dir(Store(tmp_path))
+    assert not ended[1].exists()
+    assert mine.exists()
+
+
 SLEEPY = """
     import sys, time
     from pathlib import Path

@@ -259,5 +259,5 @@ void mali_gpu_fault(MaliGpu *g, uint32_t code, unsigned as, uint64_t addr, MaliA
                                 AS_FAULTSTATUS_SOURCE(source);
         g->s.gpu_fault_addr = addr;
     }
-    mali_irq_raise(g, MALI_IRQ_GPU, GPU_IRQ_FAULT);
+    mali_irq_raise(g, MALI_IRQ_GPU, g->s.protm.active ? GPU_IRQ_PROTM_FAULT : GPU_IRQ_FAULT);
 }

@@ -13,6 +13,7 @@ static const char *const names[MALI_CNT_COUNT] = {
     [MALI_CNT_MMIO_READS] = "mmio-reads",
     [MALI_CNT_MMIO_WRITES] = "mmio-writes",
     [MALI_CNT_INSTRUCTIONS] = "instructions",
+    [MALI_CNT_SUPPRESSED] = "suppressed", /* events that did not fit the log's budget */
 };
 _Static_assert(MALI_CNT_COUNT <= MALI_MAX_COUNTERS, "MaliState.counter is too small");
 

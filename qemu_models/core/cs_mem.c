@@ -26,21 +26,12 @@ static inline MaliMaster master(const MaliCtx *x)
  */
 static MaliStep bus_error(MaliCtx *x, uint64_t va, MaliAccess acc)
 {
-    MaliState *s = &x->g->s;
     uint64_t pa = 0;
 
     mali_walk(x->g, x->grp->as, va, &pa, NULL);
-    if (!s->gpu_fault_status) { /* latched until CLEAR_FAULT: the first one stays */
-        s->gpu_fault_status = EXC_GPU_BUS_FAULT | AS_FAULTSTATUS_ACCESS(acc) |
-                              GPU_FAULT_ADDR_VALID | GPU_FAULT_JASID_VALID |
-                              GPU_FAULT_JASID(x->grp->as) |
-                              AS_FAULTSTATUS_SOURCE(FAULT_SOURCE(x->idx));
-        s->gpu_fault_addr = pa;
-    }
-    if (s->protm.active) {
+    mali_gpu_fault(x->g, EXC_GPU_BUS_FAULT, x->grp->as, pa, acc, FAULT_SOURCE(x->idx));
+    if (x->g->s.protm.active) {
         mali_protm_bus_error(x->g, x->csg, x->idx, va, pa, acc);
-    } else {
-        mali_irq_raise(x->g, MALI_IRQ_GPU, GPU_IRQ_FAULT);
     }
     return mali_cs_kill(x, CS_EXC_BUS_FAULT, va);
 }

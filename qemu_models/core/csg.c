@@ -9,11 +9,6 @@
 
 #include "mali_int.h"
 
-static MaliCsgIface *iface(MaliGpu *g, unsigned csg)
-{
-    return &g->s.iface.csg[csg];
-}
-
 static unsigned num_cs(const MaliGpu *g)
 {
     return g->s.iface.num_cs < MALI_NUM_CS ? g->s.iface.num_cs : MALI_NUM_CS;
@@ -36,23 +31,32 @@ static void leave_slot(MaliGpu *g, unsigned csg)
     memset(&g->s.csg[csg], 0, sizeof(g->s.csg[csg]));
 }
 
+/* The layout of the low word is the same: panthor_fw.c:333-366. */
+static uint64_t endpoint_req(MaliGpu *g, unsigned csg)
+{
+    uint64_t in = mali_csg_iface(g, csg)->in;
+
+    return g->s.iface.fw_version >= FW_VERSION(4, 0, 0) ? mali_mcu_r64(g, in + CSG_IN_ENDPOINT_REQ2)
+                                                        : mali_mcu_r32(g, in + CSG_IN_ENDPOINT_REQ);
+}
+
 static uint32_t latch_inputs(MaliGpu *g, unsigned csg, uint32_t cs_req[MALI_NUM_CS])
 {
     MaliCsg *c = &g->s.csg[csg];
-    uint64_t in = iface(g, csg)->in;
+    uint64_t in = mali_csg_iface(g, csg)->in;
     uint32_t as = mali_mcu_r32(g, in + CSG_IN_CONFIG), streams = 0;
 
     memset(c, 0, sizeof(*c));
     c->resident = 1;
     c->as = as % MALI_NUM_AS;
-    c->prio = CSG_ENDPOINT_PRIORITY(mali_mcu_r32(g, in + CSG_IN_ENDPOINT_REQ));
+    c->prio = CSG_ENDPOINT_PRIORITY(endpoint_req(g, csg));
     c->suspend_va = mali_mcu_r64(g, in + CSG_IN_SUSPEND_BUF);
     c->protm_suspend_va = mali_mcu_r64(g, in + CSG_IN_PROTM_SUSPEND_BUF);
     if (as == 0 || as >= MALI_NUM_AS) {
         mali_violation(g, "csg-as", "csg %u: address space %u", csg, as);
     }
     for (unsigned j = 0; j < num_cs(g); j++) {
-        cs_req[j] = mali_mcu_r32(g, iface(g, csg)->cs_in[j] + CS_IN_REQ);
+        cs_req[j] = mali_mcu_r32(g, mali_csg_iface(g, csg)->cs_in[j] + CS_IN_REQ);
         if ((cs_req[j] & CS_STATE_MASK) == CS_STATE_START) {
             streams |= MALI_BIT(j);
         }
@@ -150,7 +154,7 @@ static void csg_suspend(MaliGpu *g, unsigned csg)
 /* CSG_REQ stays what it is; CSG_ACK tells the host (spec 4.12). */
 void mali_csg_suspend_implicitly(MaliGpu *g, unsigned csg)
 {
-    const MaliCsgIface *f = iface(g, csg);
+    const MaliCsgIface *f = mali_csg_iface(g, csg);
     uint32_t ack = mali_mcu_r32(g, f->out + CSG_OUT_ACK);
     uint32_t now = (ack & ~CSG_STATE_MASK) | CSG_STATE_SUSPEND;
 
@@ -174,7 +178,8 @@ static bool comes_back(MaliGpu *g, unsigned csg)
     bool was = p->implicit & MALI_BIT(csg);
 
     p->implicit &= ~MALI_BIT(csg);
-    return was && mali_mcu_r64(g, iface(g, csg)->in + CSG_IN_SUSPEND_BUF) == p->suspend_va[csg];
+    return was &&
+           mali_mcu_r64(g, mali_csg_iface(g, csg)->in + CSG_IN_SUSPEND_BUF) == p->suspend_va[csg];
 }
 
 static void csg_terminate(MaliGpu *g, unsigned csg)
@@ -229,9 +234,8 @@ static bool set_state(MaliGpu *g, unsigned csg, uint32_t old, uint32_t state)
 
 static void endpoint_config(MaliGpu *g, unsigned csg)
 {
-    const MaliCsgIface *f = iface(g, csg);
-    bool wide = g->s.iface.fw_version >= FW_VERSION(4, 0, 0); /* panthor_fw.c:333-356 */
-    uint32_t ep = mali_mcu_r32(g, f->in + (wide ? CSG_IN_ENDPOINT_REQ2 : CSG_IN_ENDPOINT_REQ));
+    const MaliCsgIface *f = mali_csg_iface(g, csg);
+    uint32_t ep = (uint32_t)endpoint_req(g, csg);
 
     g->s.csg[csg].prio = CSG_ENDPOINT_PRIORITY(ep);
     mali_mcu_w32(g, f->out + CSG_OUT_STATUS_EP_CURRENT, ep);
@@ -247,16 +251,23 @@ static void status_update(MaliGpu *g, unsigned csg)
     }
 }
 
+/* A SYNC_UPDATE too many does no harm, one too few does. */
+#define STALE_EVENTS (CSG_IDLE | CSG_PROGRESS_TIMER_EVENT)
+
 /* The bits of CSG_ACK that have changed. */
 static uint32_t requests(MaliGpu *g, unsigned csg)
 {
-    const MaliCsgIface *f = iface(g, csg);
+    const MaliCsgIface *f = mali_csg_iface(g, csg);
     uint32_t req = mali_mcu_r32(g, f->in + CSG_IN_REQ);
     uint32_t ack = mali_mcu_r32(g, f->out + CSG_OUT_ACK);
     uint32_t done = (ack & CSG_EVT_MASK) | (req & ~CSG_EVT_MASK);
+    bool was = g->s.csg[csg].resident;
 
     if (!set_state(g, csg, ack & CSG_STATE_MASK, req & CSG_STATE_MASK)) {
         done = (done & ~CSG_STATE_MASK) | (ack & CSG_STATE_MASK);
+    }
+    if (!was && g->s.csg[csg].resident) { /* these were about the last group here */
+        done = (done & ~STALE_EVENTS) | (req & STALE_EVENTS);
     }
     if ((req ^ ack) & CSG_ENDPOINT_CONFIG) {
         endpoint_config(g, csg);
@@ -277,7 +288,7 @@ static uint32_t requests(MaliGpu *g, unsigned csg)
 
 static void cs_doorbells(MaliGpu *g, unsigned csg)
 {
-    const MaliCsgIface *f = iface(g, csg);
+    const MaliCsgIface *f = mali_csg_iface(g, csg);
     uint32_t req = mali_mcu_r32(g, f->in + CSG_IN_DOORBELL_REQ);
     uint32_t ack = mali_mcu_r32(g, f->out + CSG_OUT_DOORBELL_ACK);
 
@@ -306,7 +317,7 @@ void mali_csg_process(MaliGpu *g, unsigned csg)
     cs_doorbells(g, csg);
     g->hold_events = false;
     /* A ring for nothing raises nothing (pitfall 3). */
-    if (changed & mali_mcu_r32(g, iface(g, csg)->in + CSG_IN_ACK_IRQ_MASK)) {
+    if (changed & mali_mcu_r32(g, mali_csg_iface(g, csg)->in + CSG_IN_ACK_IRQ_MASK)) {
         mali_irq_raise(g, MALI_IRQ_JOB, JOB_INT_CSG(csg));
     }
     mali_engine_poll(g);
@@ -358,7 +369,7 @@ void mali_csg_boot(MaliGpu *g)
 {
     mali_csg_stop_all(g);
     for (unsigned i = 0; i < num_csg(g); i++) {
-        const MaliCsgIface *f = iface(g, i);
+        const MaliCsgIface *f = mali_csg_iface(g, i);
 
         for (unsigned j = 0; j < num_cs(g); j++) {
             boot_cs(g, f, j);

@@ -3,17 +3,18 @@
  * Mali CSF GPU model: who runs when.
  *
  * Streams run only from the timer, never inside an MMIO write. A slice executes at
- * most SLICE instructions in turns of TURN, then rests as long as it took, so that
- * vCPUs get at the device even while streams have more to do than the host can
- * execute: whoever holds the lock all but always starves the others (pitfall 14). With cs_ips a
- * stream pays for instructions with virtual time (pitfall 13): credit_ns is the time up to which it
- * has paid. It may save up BURST_NS while it has nothing to do: short jobs finish at once, and a
- * running stream asks for the timer once in BURST_NS, not once an instruction.
+ * most SLICE instructions in turns of TURN and looks at most LOOKS times at streams that wait, then
+ * rests as long as it took, so that vCPUs get at the device even while streams have more to do than
+ * the host can execute: whoever holds the lock all but always starves the others (pitfall 14). With
+ * cs_ips a stream pays for instructions with virtual time (pitfall 13): credit_ns is the time up to
+ * which it has paid. It may save up BURST_NS while it has nothing to do: short jobs finish at once,
+ * and a running stream asks for the timer once in BURST_NS, not once an instruction.
  */
 #include "mali_int.h"
 
 #define SLICE       4000u
 #define TURN        250u
+#define LOOKS       2048u /* at waiting streams, one slice: each costs a read or two of memory */
 #define BURST_NS    UINT64_C(100000)
 #define REST_MIN_NS UINT64_C(10000)
 #define REST_MAX_NS UINT64_C(200000)
@@ -128,20 +129,24 @@ void mali_engine_kick(MaliGpu *g)
 
 /* ---- waits ---- */
 
-void mali_engine_poll(MaliGpu *g)
+unsigned mali_engine_poll(MaliGpu *g)
 {
+    unsigned looks = 0;
+
     for (unsigned i = 0; i < MALI_NUM_CSG; i++) {
         bool woken = false;
 
         for (unsigned j = 0; g->s.csg[i].resident && j < MALI_NUM_CS; j++) {
             if (g->s.csg[i].cs[j].wait != MALI_WAIT_NONE && mali_protm_runs(g, i, j)) {
                 woken |= mali_cs_unblock(g, i, j);
+                looks++;
             }
         }
         if (woken) {
             mali_csg_idle_update(g, i);
         }
     }
+    return looks;
 }
 
 /* ---- running ---- */
@@ -224,19 +229,19 @@ static void rest(MaliGpu *g, uint64_t since)
 void mali_engine_run(MaliGpu *g)
 {
     uint64_t now = now_ns(g), ran = 0;
-    unsigned left = SLICE, n;
+    unsigned left = SLICE, looks, n;
 
     g->fetch.valid = false;
-    mali_engine_poll(g);
+    looks = mali_engine_poll(g);
     do {
         g->sync_dirty = false;
         needs(g, now);
         n = run_round(g, now, left, &ran);
         left -= n;
         if (g->sync_dirty) {
-            mali_engine_poll(g); /* streams that wait for each other need no timer */
+            looks += mali_engine_poll(g); /* streams that wait for each other need no timer */
         }
-    } while (n && left);
+    } while (n && left && looks < LOOKS);
     g->fetch.valid = false;
     publish(g, ran);
     if (ran) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Mali CSF GPU model: the event log, one JSON object an event. */
+/* Mali CSF GPU model: the event log, one JSON object an event, within a budget. */
 #include "mali_int.h"
 
 #include <inttypes.h>
@@ -46,14 +46,54 @@ static void close_with(MaliEvent *e, const char *s)
     e->len += n;
 }
 
+static void log_suppression(MaliGpu *g, const char *why)
+{
+    MaliEvent e;
+
+    g->log_marker = true;
+    mali_ev_begin(&e, g, "suppressed");
+    mali_ev_str(&e, "why", why);
+    mali_ev_u64(&e, "events", g->s.counter[MALI_CNT_SUPPRESSED]);
+    mali_ev_end(&e);
+    g->log_marker = false;
+}
+
+/*
+ * False: the log's budget is used up and this event is not written. The log says so once
+ * when that begins and once when it is over; seq counts what is written.
+ */
+static bool budget_left(MaliGpu *g)
+{
+    MaliLog *l = &g->s.log;
+    uint64_t second = g->ops.now_ns(g->opaque) / 1000000000;
+    const char *why;
+
+    if (g->log_marker) {
+        return true;
+    }
+    if (second != l->second) {
+        l->second = second;
+        l->used = 0;
+    }
+    why = l->total >= MALI_LOG_TOTAL ? "total" : l->used >= MALI_LOG_SECOND ? "rate" : NULL;
+    if ((why != NULL) != (l->closed != 0)) {
+        l->closed = why != NULL;
+        log_suppression(g, why ? why : "over");
+    }
+    g->s.counter[MALI_CNT_SUPPRESSED] += why != NULL;
+    return !why;
+}
+
 void mali_ev_begin(MaliEvent *e, MaliGpu *g, const char *kind)
 {
     e->g = g;
     e->len = 0;
     e->overflow = false;
     e->array = false;
-    add(e, "{\"seq\":%" PRIu64 ",\"vns\":%" PRIu64 ",\"ev\":\"%s\"", g->s.seq++,
+    e->dropped = !budget_left(g);
+    add(e, "{\"seq\":%" PRIu64 ",\"vns\":%" PRIu64 ",\"ev\":\"%s\"", g->s.log.seq,
         g->ops.now_ns(g->opaque), kind);
+    g->s.log.seq += !e->dropped;
 }
 
 void mali_ev_u64(MaliEvent *e, const char *key, uint64_t v)
@@ -107,7 +147,12 @@ void mali_ev_arr_end(MaliEvent *e)
 void mali_ev_end(MaliEvent *e)
 {
     mali_ev_arr_end(e);
+    if (e->dropped) {
+        return;
+    }
     close_with(e, e->overflow ? ",\"truncated\":true}" : "}");
+    e->g->s.log.used += e->len + 1; /* and its newline */
+    e->g->s.log.total += e->len + 1;
     e->g->ops.event(e->g->opaque, e->buf, e->len);
 }
 

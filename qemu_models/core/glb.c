@@ -8,7 +8,6 @@
  */
 #include "mali_int.h"
 
-#define CYCLES_BY_GLB      1u         /* bits of cycles_on; power.c has the other */
 #define TIMER_UNIT         1024u      /* GLB timers count 1024 ticks: fw.h:242-243 */
 #define GPU_COUNTER_HZ     800000000u /* core clock of the device tree, spec appendix A */
 #define DEFAULT_COUNTER_HZ 62500000u
@@ -109,7 +108,7 @@ static uint64_t timer_ns(const MaliGpu *g, uint32_t timer)
 static void latch_levels(MaliGpu *g, uint32_t req, uint32_t changed)
 {
     if (changed & GLB_COUNTER_EN) {
-        mali_cycles_enable(g, CYCLES_BY_GLB, req & GLB_COUNTER_EN);
+        mali_cycles_enable(g, MALI_CYCLES_BY_GLB, req & GLB_COUNTER_EN);
     }
     if (changed & GLB_IDLE_EN) {
         uint64_t ns = timer_ns(g, in32(g, GLB_IN_IDLE_TIMER));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Mali CSF GPU model: creation, power-on reset, migration, the timer. */
-#include "mali_int.h"
+#include "fwimage.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,21 +8,21 @@
 /* ---- creation and reset ---- */
 static bool ops_complete(const MaliOps *o)
 {
-    return o->mem_read && o->mem_write && o->now_ns && o->timestamp && o->set_irq && o->set_timer &&
-           o->event;
+    return o->mem_read && o->mem_write && o->fence && o->now_ns && o->timestamp && o->set_irq &&
+           o->set_timer && o->event;
 }
 
 /* The state of a device just powered on, but for what outlives a reset. */
 static void state_init(MaliGpu *g)
 {
     MaliState *s = &g->s;
-    uint64_t seq = s->seq; /* of the event log, which goes on */
+    MaliLog log = s->log; /* goes on: a guest that reboots gets no second budget */
     uint32_t fault[MALI_MAX_FAULTS];
 
     memcpy(fault, s->fault, sizeof(fault));
     memset(s, 0, sizeof(*s));
     memcpy(s->fault, fault, sizeof(fault));
-    s->seq = seq;
+    s->log = log;
     s->flush_id = 1; /* 0 must never be seen: spec 1.8 */
     s->idle_deadline = MALI_NEVER;
     s->poll_deadline = MALI_NEVER;
@@ -36,7 +36,11 @@ MaliGpu *mali_new(const MaliConfig *cfg, const MaliOps *ops, void *opaque, const
 
     cfg = cfg ? cfg : &defaults;
     row = mali_gpu_row(cfg->gpu);
-    *err = !row ? "unknown GPU" : !ops_complete(ops) ? "callback missing" : NULL;
+    *err = !row                 ? "unknown GPU"
+           : !ops_complete(ops) ? "callback missing"
+           : cfg->suspend_size > MALI_MAX_SUSPEND || cfg->protm_suspend_size > MALI_MAX_SUSPEND
+               ? "suspend buffer above 1 MiB"
+               : NULL;
     if (*err) {
         return NULL;
     }
@@ -93,21 +97,56 @@ void mali_timer(MaliGpu *g)
 /* The state is plain data with explicit padding, so it travels as it is between equal builds. */
 #define BLOB_MAGIC UINT64_C(0x3345544154534c4d) /* "MLSTATE3" */
 
-/* The row by its name: two rows may have one GPU_ID (g725 and g925). */
+/*
+ * What a state means only together with: the row by its name (two rows may have one
+ * GPU_ID: g725 and g925), the configuration, the order of the rows of faults and counters.
+ */
 typedef struct BlobHeader {
     uint64_t magic;
     uint32_t size, gpu_id;
     char row[16];
+    uint32_t tables, coherent, counter_hz, cs_ips, suspend_size, protm_suspend_size;
 } BlobHeader;
+_Static_assert(sizeof(BlobHeader) == MALI_BLOB_HEADER, "no padding, and as the tests know it");
 
-size_t mali_save(const MaliGpu *g, void *buf, size_t cap)
+static uint32_t tables_crc(void)
 {
-    BlobHeader h = { .magic = BLOB_MAGIC, .size = sizeof(MaliState), .gpu_id = g->row->gpu_id };
-    size_t n = cap < sizeof(h) ? cap : sizeof(h);
+    uint32_t crc = 0;
+
+    for (unsigned i = 0; mali_fault_name(i); i++) {
+        crc = mali_crc32(crc, mali_fault_name(i), strlen(mali_fault_name(i)) + 1);
+    }
+    for (unsigned i = 0; mali_counter_name(i); i++) {
+        crc = mali_crc32(crc, mali_counter_name(i), strlen(mali_counter_name(i)) + 1);
+    }
+    return crc;
+}
+
+static BlobHeader header(const MaliGpu *g)
+{
+    BlobHeader h = {
+        .magic = BLOB_MAGIC,
+        .size = sizeof(MaliState),
+        .gpu_id = g->row->gpu_id,
+        .tables = tables_crc(),
+        .coherent = g->cfg.coherent,
+        .counter_hz = g->cfg.counter_hz,
+        .cs_ips = g->cfg.cs_ips,
+        .suspend_size = g->cfg.suspend_size,
+        .protm_suspend_size = g->cfg.protm_suspend_size,
+    };
 
     for (unsigned i = 0; i < sizeof(h.row) && g->row->name[i]; i++) {
         h.row[i] = g->row->name[i];
     }
+    return h;
+}
+
+size_t mali_save(const MaliGpu *g, void *buf, size_t cap)
+{
+    BlobHeader h = header(g);
+    size_t n = cap < sizeof(h) ? cap : sizeof(h);
+
     if (n) { /* @buf may be NULL when only the size is asked for */
         memcpy(buf, &h, n);
         cap -= n;
@@ -146,39 +185,73 @@ static bool state_valid(const MaliState *s, const MaliGpuRow *row)
            s->tiler_ready <= 1 && !(s->pwr_delegated & ~MALI_PWR_DELEGABLE) &&
            !(s->shader_ready & ~row->shader_present) && s->flush_id &&
            !(s->flush_id & ~LATEST_FLUSH_ID_MASK) && s->iface.num_csg <= MALI_NUM_CSG &&
-           s->iface.num_cs <= MALI_NUM_CS;
+           s->iface.num_cs <= MALI_NUM_CS && s->iface.suspend_size <= MALI_MAX_SUSPEND &&
+           s->iface.protm_suspend_size <= MALI_MAX_SUSPEND;
 }
 
-static bool adopt(MaliGpu *g, const void *buf, size_t len)
+/* Why a state of that header is not ours, or NULL. */
+static const char *foreign(const MaliGpu *g, const BlobHeader *h)
 {
+    const BlobHeader ours = header(g);
+
+    if (h->magic != ours.magic || h->size != ours.size || h->tables != ours.tables) {
+        return "of another version of the model";
+    }
+    if (h->gpu_id != ours.gpu_id || memcmp(h->row, ours.row, sizeof(ours.row)) != 0) {
+        return "of another GPU";
+    }
+    if (h->coherent != ours.coherent) {
+        return "of a GPU with another setting of coherent";
+    }
+    if (h->counter_hz != ours.counter_hz) {
+        return "of a machine with another counter frequency";
+    }
+    if (h->cs_ips != ours.cs_ips) {
+        return "of a GPU with another cs-ips";
+    }
+    if (h->suspend_size != ours.suspend_size || h->protm_suspend_size != ours.protm_suspend_size) {
+        return "of a GPU with other suspend sizes";
+    }
+    return NULL;
+}
+
+/* NULL when the state is ours now, else why not. */
+static const char *adopt(MaliGpu *g, const void *buf, size_t len)
+{
+    const char *why;
     MaliState *s;
     BlobHeader h;
-    bool ok;
 
-    if (len != sizeof(h) + sizeof(*s)) {
-        return false;
+    if (len < sizeof(h)) {
+        return "too short";
     }
     memcpy(&h, buf, sizeof(h));
-    if (h.magic != BLOB_MAGIC || h.size != sizeof(*s) || h.gpu_id != g->row->gpu_id ||
-        strncmp(h.row, g->row->name, sizeof(h.row))) {
-        return false;
+    why = foreign(g, &h);
+    if (why || len != sizeof(h) + sizeof(*s)) {
+        return why ? why : "of a wrong length";
     }
     s = malloc(sizeof(*s)); /* a copy: the blob may be unaligned */
     if (!s) {
-        return false;
+        return "too large for this host's memory";
     }
     memcpy(s, (const char *)buf + sizeof(h), sizeof(*s));
-    ok = state_valid(s, g->row);
-    if (ok) {
+    if (state_valid(s, g->row)) {
         g->s = *s;
+    } else {
+        why = "damaged";
     }
     free(s);
-    return ok;
+    return why;
 }
 
-bool mali_load(MaliGpu *g, const void *buf, size_t len)
+bool mali_load(MaliGpu *g, const void *buf, size_t len, const char **why)
 {
-    if (!adopt(g, buf, len)) {
+    const char *reason = adopt(g, buf, len);
+
+    if (why) {
+        *why = reason;
+    }
+    if (reason) {
         mali_reset(g);
         return false;
     }

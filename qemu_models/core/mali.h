@@ -33,6 +33,8 @@ typedef struct MaliOps {
      */
     bool (*mem_read)(void *opaque, MaliMaster master, uint64_t pa, void *buf, size_t len);
     bool (*mem_write)(void *opaque, MaliMaster master, uint64_t pa, const void *buf, size_t len);
+    /* Full barrier: the guest sees the writes before it ahead of what is read after it. */
+    void (*fence)(void *opaque);
     /* Guest (virtual) time in ns; never goes backwards. */
     uint64_t (*now_ns)(void *opaque);
     /* Arm generic counter (what CNTVCT_EL0 reads) for TIMESTAMP. */
@@ -52,7 +54,8 @@ typedef struct MaliConfig {
     uint32_t
         counter_hz;  /* frequency of @timestamp (CNTFRQ_EL0); 0: 62500000, that of QEMU's virt */
     uint32_t cs_ips; /* command-stream instructions a second and stream; 0: not paced */
-    uint32_t suspend_size;       /* bytes; 0: what the image's manifest says, else 0x3000 */
+    uint32_t
+        suspend_size; /* bytes, at most 1 MiB; 0: what the image's manifest says, else 0x3000 */
     uint32_t protm_suspend_size; /* the same; else 0x5000 (differs on purpose) */
 } MaliConfig;
 
@@ -70,11 +73,12 @@ void mali_timer(MaliGpu *gpu);
 /*
  * Migration: the whole state as one position-independent blob.
  * mali_save() returns the size needed and writes at most @cap bytes;
- * mali_load() checks version, size and ranges: false leaves the device reset.
+ * mali_load() checks version, configuration, size and ranges: false, with the reason (static
+ * text) in *why if @why is not NULL, leaves the device reset.
  * After mali_load() lines and timer are driven again through the callbacks.
  */
 size_t mali_save(const MaliGpu *gpu, void *buf, size_t cap);
-bool mali_load(MaliGpu *gpu, const void *buf, size_t len);
+bool mali_load(MaliGpu *gpu, const void *buf, size_t len, const char **why);
 
 /*
  * Fault plan (docs/faults.md): one row a fault, each with a 32-bit argument, 0 is off.
@@ -90,7 +94,7 @@ const char *mali_fault_help(unsigned i);
 const char *mali_gpu_name(unsigned i);
 
 /* Counters for oracles; names: "power-ons", "violations", "pings", "resets", "mcu-boots",
- * "mmio-reads", "mmio-writes", "instructions". False if no such counter. */
+ * "mmio-reads", "mmio-writes", "instructions", "suppressed". False if no such counter. */
 bool mali_counter(const MaliGpu *gpu, const char *name, uint64_t *value);
 const char *mali_counter_name(unsigned i);
 

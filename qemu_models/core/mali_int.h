@@ -17,6 +17,12 @@
 #define MALI_MAX_FRAMES 8
 #define MALI_TLB_SIZE   64
 #define MALI_NEVER      UINT64_MAX
+/* Largest suspend buffer: what a hostile manifest may make us read and write at one request. */
+#define MALI_MAX_SUSPEND (1u << 20)
+/* Bytes of the event log a virtual second and in all: a hostile guest must not fill the disk. */
+#define MALI_LOG_SECOND  (UINT64_C(16) << 20)
+#define MALI_LOG_TOTAL   (UINT64_C(512) << 20)
+#define MALI_BLOB_HEADER 56u /* bytes before the MaliState of mali_save() */
 
 /* ---- GPU table (gpus.c): adding a GPU is adding a row ---- */
 typedef struct MaliGpuRow {
@@ -150,6 +156,12 @@ typedef struct MaliProtm {
 #define MALI_MAX_FAULTS   64
 #define MALI_MAX_COUNTERS 32
 
+/* ---- event log (event.c): bytes written in virtual second @second and in all ---- */
+typedef struct MaliLog {
+    uint64_t seq, second, used, total;
+    uint32_t closed, pad;
+} MaliLog;
+
 typedef struct MaliState {
     MaliIrqBlock gpu_irq, job_irq, mmu_irq, pwr_irq;
     uint8_t line[MALI_IRQ_COUNT], pad0[5];
@@ -169,7 +181,7 @@ typedef struct MaliState {
     MaliCsg csg[MALI_NUM_CSG];
     MaliProtm protm;
     uint32_t engine_next, pad1; /* round robin */
-    uint64_t seq;               /* of the event log */
+    MaliLog log;
     uint32_t fault[MALI_MAX_FAULTS];
     uint64_t counter[MALI_MAX_COUNTERS];
 } MaliState;
@@ -188,6 +200,7 @@ struct MaliGpu {
     } fetch;
     uint64_t rest_until;          /* virtual time: no slice before, the vCPUs' turn */
     bool hold_events;             /* events only get pending: a request is being worked on */
+    bool log_marker;              /* the event being written is about the log itself */
     bool sync_dirty;              /* a sync object or progress counter changed in this slice */
     const struct MaliOp *op[256]; /* opcode table of this GPU's architecture */
     MaliState s;
@@ -205,6 +218,7 @@ typedef struct MaliEvent {
     MaliGpu *g;
     size_t len;
     bool overflow, array;
+    bool dropped; /* the log's budget is used up */
     char buf[4096];
 } MaliEvent;
 void mali_ev_begin(MaliEvent *e, MaliGpu *g, const char *kind); /* seq, vns, ev */
@@ -229,6 +243,7 @@ typedef enum MaliCounter {
     MALI_CNT_MMIO_READS,
     MALI_CNT_MMIO_WRITES,
     MALI_CNT_INSTRUCTIONS,
+    MALI_CNT_SUPPRESSED,
     MALI_CNT_COUNT,
 } MaliCounter;
 typedef enum MaliFault {                       /* one row each in faults.c */
@@ -252,6 +267,14 @@ typedef enum MaliFault {                       /* one row each in faults.c */
                          MALI_FAULT_PWR_DELEGATE_NEVER,  /* DELEGATE is ignored */
                          MALI_FAULT_COUNT,
 } MaliFault;
+static inline void mali_fence(MaliGpu *g)
+{
+    g->ops.fence(g->opaque);
+}
+static inline const MaliCsgIface *mali_csg_iface(const MaliGpu *g, unsigned csg)
+{
+    return &g->s.iface.csg[csg];
+}
 static inline uint32_t mali_fault(const MaliGpu *g, MaliFault f)
 {
     return g->s.fault[f];
@@ -307,7 +330,7 @@ void mali_as_write(MaliGpu *g, unsigned as, uint32_t reg, uint32_t val);
 uint32_t mali_as_read(MaliGpu *g, unsigned as, uint32_t reg);
 void mali_as_resume(MaliGpu *g); /* commands held back by protected mode */
 /* A bus error of an engine access (MALI_XL_BUS): GPU_FAULT_STATUS, latched until CLEAR_FAULT, and
- * the line. */
+ * the line: GPU_FAULT, in protected mode PROTM_FAULT. */
 void mali_gpu_fault(MaliGpu *g, uint32_t code, unsigned as, uint64_t addr, MaliAccess acc,
                     uint32_t source);
 void mali_mmu_reset(MaliGpu *g);
@@ -319,7 +342,10 @@ void mali_gpu_command(MaliGpu *g, uint32_t cmd);
 void mali_power_write(MaliGpu *g, uint32_t offset, uint32_t val);
 void mali_flush_id_next(MaliGpu *g);
 uint64_t mali_cycle_count(MaliGpu *g);
+#define MALI_CYCLES_BY_GLB 1u /* COUNTER_EN of the firmware interface */
+#define MALI_CYCLES_BY_CMD 2u /* GPU_CMD TIME */
 void mali_cycles_enable(MaliGpu *g, uint32_t source, bool on); /* counts while any source is on */
+void mali_log_reset(MaliGpu *g, const char *kind);
 uint32_t mali_power_read(MaliGpu *g, uint32_t offset);
 void mali_power_set(MaliGpu *g, const char *domain, uint64_t *ready, uint64_t val);
 void mali_l2_set(MaliGpu *g, uint64_t val);
@@ -396,6 +422,7 @@ void mali_protm_begin(MaliGpu *g); /* the acknowledgement is written: now it hol
 bool mali_protm_region(MaliGpu *g, unsigned csg, unsigned cs, uint32_t size);
 /* False when the stream must not go on. */
 bool mali_protm_step(MaliGpu *g, unsigned csg, unsigned cs, uint32_t left, bool done);
+/* Logs it; the record and the line are mali_gpu_fault()'s. */
 void mali_protm_bus_error(MaliGpu *g, unsigned csg, unsigned cs, uint64_t va, uint64_t pa,
                           MaliAccess acc);
 void mali_protm_settle(MaliGpu *g); /* leaves if a stream has given a reason to */
@@ -408,7 +435,8 @@ bool mali_protm_valid(const MaliState *s);
 /* ---- engine (engine.c): who runs when ---- */
 void mali_engine_kick(MaliGpu *g); /* something may be runnable: sets the timer */
 void mali_engine_run(MaliGpu *g);  /* one slice */
-void mali_engine_poll(MaliGpu *g); /* waits of all resident streams are looked at again */
+/* Waits of all resident streams are looked at again; the number of streams looked at. */
+unsigned mali_engine_poll(MaliGpu *g);
 void mali_timer_rearm(MaliGpu *g); /* earliest deadline of engine, idle, poll -> set_timer */
 
 /* ---- cs.c ---- */

@@ -98,6 +98,9 @@ static bool glb_control(MaliGpu *g, const MaliManifest *m)
     f->glb_out = fill(g, CTL + GLB_CTL_OUTPUT_VA, FW_GLB_OUT_VA);
     mali_mcu_w32(g, CTL + GLB_CTL_FEATURES, pick(0, m->features, g->row->fw_features));
     fill(g, CTL + GLB_CTL_INSTR_FEATURES, pick(0, m->instr_features, DEFAULT_INSTR_FEATURES));
+    if (f->suspend_size > MALI_MAX_SUSPEND || f->protm_suspend_size > MALI_MAX_SUSPEND) {
+        return false;
+    }
     if (n > MALI_NUM_CSG || stride & 3 || !in_shared(f->glb_in, GLB_IN_IDLE_TIMER + 4) ||
         !in_shared(f->glb_out, GLB_OUT_PERFCNT_INSERT + 4) ||
         FW_CSG_CTL((uint64_t)stride, n) > FW_SHARED_SIZE) {
@@ -205,6 +208,7 @@ static void quiesce(MaliGpu *g, uint32_t status)
     mali_protm_drop(g, "mcu-stop");
     mali_csg_stop_all(g);
     g->s.mcu_status = status;
+    mali_cycles_enable(g, MALI_CYCLES_BY_GLB, false);
     g->s.glb_pending = 0;
     g->s.glb_idle = 0;
     g->s.idle_timer_ns = 0;

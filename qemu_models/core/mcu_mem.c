@@ -38,18 +38,25 @@ void mali_mcu_w64(MaliGpu *g, uint64_t va, uint64_t v)
     mali_mcu_write(g, va, &v, sizeof(v));
 }
 
+/* Walks of one event: 128 MiB in pages, as much as a manifest may describe. */
+#define MAX_WALKS 32768u
+
 /* Steps by leaf, so a block costs one walk; an unmapped page is stepped over. */
 void mali_ev_extents(MaliEvent *e, const char *key, unsigned as, uint64_t va, uint64_t len)
 {
     uint64_t run_pa = 0, run_len = 0;
 
     mali_ev_arr_begin(e, key);
-    while (len && !e->overflow) {
+    for (unsigned walks = 0; len && !e->overflow && !e->dropped; walks++) {
         MaliLeaf l;
         bool ok = mali_walk_leaf(e->g, as, va, &l) == MALI_XL_OK;
         uint64_t size = ok ? mali_leaf_size(&l) : 4096;
         uint64_t n = size - (va & (size - 1));
 
+        if (walks == MAX_WALKS) {
+            e->overflow = true; /* the event says "truncated" */
+            break;
+        }
         n = n < len ? n : len;
         if (ok && run_len && l.pa == run_pa + run_len) {
             run_len += n;

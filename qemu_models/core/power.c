@@ -8,8 +8,7 @@
 
 #include <string.h>
 
-#define CORE_HZ       UINT64_C(800000000) /* clock of the device-tree node, spec appendix A */
-#define CYCLES_BY_CMD 2u                  /* bits of cycles_on; bit 0 is GLB COUNTER_EN */
+#define CORE_HZ UINT64_C(800000000) /* clock of the device-tree node, spec appendix A */
 
 /* ---- cycle counter ---- */
 uint64_t mali_cycle_count(MaliGpu *g)
@@ -122,15 +121,21 @@ static void reset_full(MaliGpu *g)
     g->s.mmu_irq.rawstat = 0;
 }
 
+void mali_log_reset(MaliGpu *g, const char *kind)
+{
+    MaliEvent e;
+
+    mali_ev_begin(&e, g, "reset");
+    mali_ev_str(&e, "kind", kind);
+    mali_ev_end(&e);
+}
+
 void mali_gpu_reset(MaliGpu *g, uint32_t kind)
 {
     static const char *const kinds[] = { "fast", "soft", "hard" };
-    MaliEvent e;
 
     g->s.counter[MALI_CNT_RESETS]++;
-    mali_ev_begin(&e, g, "reset");
-    mali_ev_str(&e, "kind", kinds[kind]);
-    mali_ev_end(&e);
+    mali_log_reset(g, kinds[kind]);
     mali_protm_drop(g, "reset");
     if (kind == GPU_RESET_FAST) {
         reset_fast(g);
@@ -154,7 +159,7 @@ static void cmd_reset(MaliGpu *g, uint32_t arg)
 /* ---- other commands ---- */
 static void cmd_time(MaliGpu *g, uint32_t arg)
 {
-    mali_cycles_enable(g, CYCLES_BY_CMD, arg & 1);
+    mali_cycles_enable(g, MALI_CYCLES_BY_CMD, arg & 1);
 }
 
 static void cmd_set_protected(MaliGpu *g, uint32_t arg)

@@ -256,7 +256,6 @@ void mali_protm_bus_error(MaliGpu *g, unsigned csg, unsigned cs, uint64_t va, ui
     mali_ev_u64(&e, "addr", pa);
     mali_ev_bool(&e, "write", acc == MALI_ACC_WRITE);
     mali_ev_end(&e);
-    mali_irq_raise(g, MALI_IRQ_GPU, GPU_IRQ_PROTM_FAULT);
 }
 
 /* ---- exit ---- */
@@ -317,15 +316,6 @@ static void leave(MaliGpu *g, const char *why, uint32_t unfinished)
     g->fetch.valid = false;
 }
 
-static void log_fast_reset(MaliGpu *g)
-{
-    MaliEvent e;
-
-    mali_ev_begin(&e, g, "reset");
-    mali_ev_str(&e, "kind", "fast");
-    mali_ev_end(&e);
-}
-
 /* What the doorbells of the time in protected mode were about. */
 static void look_at_rings(MaliGpu *g)
 {
@@ -346,7 +336,7 @@ static void exit_now(MaliGpu *g, const char *why)
 
     park(g, csg, left);
     leave(g, why, left);
-    log_fast_reset(g);
+    mali_log_reset(g, "fast");
     mali_as_resume(g);
     for (unsigned j = 0; j < MALI_NUM_CS; j++) {
         if ((left >> j & 1) && !g->s.csg[csg].cs[j].stopped) {

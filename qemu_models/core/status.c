@@ -93,6 +93,8 @@ static void cs_flush_events(MaliGpu *g, unsigned csg, unsigned cs)
     if (!(now & mali_mcu_r32(g, f->cs_in[cs] + CS_IN_ACK_IRQ_MASK))) {
         return;
     }
+    /* The host acknowledges cs_irq_req, then reads CS_ACK: one of the two must see the other. */
+    mali_fence(g);
     irq_ack = mali_mcu_r32(g, f->in + CSG_IN_CS_IRQ_ACK);
     irq_req = mali_mcu_r32(g, f->out + CSG_OUT_CS_IRQ_REQ);
     if (!((irq_req ^ irq_ack) & MALI_BIT(cs))) {

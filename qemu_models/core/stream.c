@@ -4,14 +4,9 @@
  */
 #include "mali_int.h"
 
-static const MaliCsgIface *iface(const MaliGpu *g, unsigned csg)
-{
-    return &g->s.iface.csg[csg];
-}
-
 static void cs_ack_state(MaliGpu *g, unsigned csg, unsigned cs, uint32_t req)
 {
-    uint64_t va = iface(g, csg)->cs_out[cs] + CS_OUT_ACK;
+    uint64_t va = mali_csg_iface(g, csg)->cs_out[cs] + CS_OUT_ACK;
 
     mali_mcu_w32(g, va, (mali_mcu_r32(g, va) & CS_EVT_MASK) | (req & ~CS_EVT_MASK));
 }
@@ -42,7 +37,7 @@ void mali_cs_read_insert(MaliGpu *g, unsigned csg, unsigned cs)
 static bool bind_cs(MaliGpu *g, unsigned csg, unsigned cs)
 {
     MaliCs *s = &g->s.csg[csg].cs[cs];
-    uint64_t in = iface(g, csg)->cs_in[cs];
+    uint64_t in = mali_csg_iface(g, csg)->cs_in[cs];
 
     s->ring_base = mali_mcu_r64(g, in + CS_IN_RINGBUF_BASE);
     s->ring_size = mali_mcu_r32(g, in + CS_IN_RINGBUF_SIZE);
@@ -60,17 +55,19 @@ static uint64_t extract_init(MaliGpu *g, const MaliCs *s)
 }
 
 /*
- * A request for protected mode that the last stream here left without an answer is not
- * this one's: it is withdrawn, and whoever needs protected mode asks again.
+ * What the last stream here raised and the host left without an answer is not this
+ * one's: it is withdrawn. Only PROTM_PENDING of a group that protected mode had put
+ * aside: whoever needs protected mode asks again, all else the host has yet to see.
  */
-static void withdraw_pend(MaliGpu *g, unsigned csg, unsigned cs)
+static void withdraw_events(MaliGpu *g, unsigned csg, unsigned cs, MaliCsFrom from)
 {
-    const MaliCsgIface *f = iface(g, csg);
+    const MaliCsgIface *f = mali_csg_iface(g, csg);
     uint32_t req = mali_mcu_r32(g, f->cs_in[cs] + CS_IN_REQ);
     uint32_t ack = mali_mcu_r32(g, f->cs_out[cs] + CS_OUT_ACK);
+    uint32_t stale = (req ^ ack) & (from == MALI_CS_BACK ? CS_PROTM_PENDING : CS_EVT_MASK);
 
-    if ((req ^ ack) & CS_PROTM_PENDING) {
-        mali_mcu_w32(g, f->cs_out[cs] + CS_OUT_ACK, ack ^ CS_PROTM_PENDING);
+    if (stale) {
+        mali_mcu_w32(g, f->cs_out[cs] + CS_OUT_ACK, ack ^ stale);
     }
 }
 
@@ -94,7 +91,7 @@ void mali_cs_start(MaliGpu *g, unsigned csg, unsigned cs, uint32_t req, MaliCsFr
     }
     s->credit_ns = 0;
     s->queued = 0;
-    withdraw_pend(g, csg, cs);
+    withdraw_events(g, csg, cs, from);
     if (good) {
         mali_cs_read_insert(g, csg, cs);
     } else {
@@ -115,7 +112,7 @@ void mali_cs_start(MaliGpu *g, unsigned csg, unsigned cs, uint32_t req, MaliCsFr
 void mali_cs_stop(MaliGpu *g, unsigned csg, unsigned cs)
 {
     MaliCs *s = &g->s.csg[csg].cs[cs];
-    uint64_t va = iface(g, csg)->cs_out[cs] + CS_OUT_ACK;
+    uint64_t va = mali_csg_iface(g, csg)->cs_out[cs] + CS_OUT_ACK;
 
     mali_cs_status(g, csg, cs);
     mali_mcu_w32(g, s->ring_out + RING_OUT_ACTIVE, 0);
@@ -127,7 +124,7 @@ void mali_cs_stop(MaliGpu *g, unsigned csg, unsigned cs)
 void mali_cs_kick(MaliGpu *g, unsigned csg, unsigned cs)
 {
     MaliCs *s = &g->s.csg[csg].cs[cs];
-    uint32_t req = mali_mcu_r32(g, iface(g, csg)->cs_in[cs] + CS_IN_REQ);
+    uint32_t req = mali_mcu_r32(g, mali_csg_iface(g, csg)->cs_in[cs] + CS_IN_REQ);
     bool start = (req & CS_STATE_MASK) == CS_STATE_START;
 
     if (start && !s->started) {

@@ -163,6 +163,9 @@ EVENTS: tuple[EventRow, ...] = (
              (_CSG, _CS, _VA, _F("addr", "pa"), _F("write", "flag"))),
     EventRow("violation", "the host broke the device's contract",
              (_F("rule", "text"), _F("detail", "text"))),
+    EventRow("suppressed", "the log's budget is used up, or there is some again",
+             (_F("why", "text", "rate (a virtual second's), total (the device's), over"),
+              _F("events", "number", "that were not written so far"))),
 )  # fmt: skip
 
 BY_KIND: dict[str, EventRow] = {row.kind: row for row in EVENTS}

@@ -76,6 +76,9 @@ def device(session: Session) -> list[Complaint]:
     events = session.gpu.read()
     if events and events[0].seq != 0:
         return [Complaint(FailureClass.INFRA, "the GPU's event log lacks its beginning")]
+    if lost := session.counter("suppressed"):
+        sentence = f"the guest flooded the GPU's event log: {lost} events were not written"
+        return [Complaint(FailureClass.MODEL_VIOLATION, sentence)]
     violations = session.gpu.of_kind("violation")
     counted = session.counter("violations")
     if counted != len(violations):

@@ -69,4 +69,4 @@ def test_state_of_another_gpu_is_refused(qemu_binary: Path, tmp_path: Path) -> N
     other = QTest(qemu_binary, "-incoming", "defer", device="gpu=g310")
     with pytest.raises(QTestError), other as after:
         migrate(after, "migrate-incoming", state)
-    assert "saved state is of another" in other.stderr
+    assert "the saved state is of another GPU" in other.stderr

@@ -27,6 +27,7 @@ static bool op_read(void *o, MaliMaster master, uint64_t pa, void *buf, size_t l
 {
     Machine *m = o;
 
+    m->reads++;
     if (!ram_ok(m, master, pa, len)) {
         return false;
     }
@@ -44,6 +45,16 @@ static bool op_write(void *o, MaliMaster master, uint64_t pa, const void *buf, s
     }
     memcpy(m->ram + (pa - RAM_BASE), buf, len);
     return true;
+}
+
+/* What a vCPU does meanwhile. */
+static void op_fence(void *o)
+{
+    Machine *m = o;
+
+    if (m->at_fence) {
+        m->at_fence(m);
+    }
 }
 
 static uint64_t op_now(void *o)
@@ -88,9 +99,8 @@ static void op_event(void *o, const char *json, size_t len)
 /* ---- machine ---- */
 Machine *mach_new_cfg(const MaliConfig *cfg)
 {
-    static const MaliOps ops = {
-        op_read, op_write, op_now, op_timestamp, op_irq, op_timer, op_event
-    };
+    static const MaliOps ops = { op_read,      op_write, op_fence, op_now,
+                                 op_timestamp, op_irq,   op_timer, op_event };
     Machine *m = calloc(1, sizeof(*m));
     const char *err;
 
@@ -243,14 +253,17 @@ static const char *next_event(const char *p, const char *kind, const char **line
     char key[64];
 
     snprintf(key, sizeof(key), "\"ev\":\"%s\"", kind);
-    for (const char *end; p && (end = strchr(p, '\n')); p = end + 1) {
-        const char *hit = strstr(p, key);
+    const char *hit = p ? strstr(p, key) : NULL;
 
-        if (hit && hit < end) {
-            *line = p;
-            *len = (size_t)(end - p);
-            return end + 1;
+    if (hit) {
+        const char *end = strchr(hit, '\n');
+
+        while (hit > p && hit[-1] != '\n') {
+            hit--;
         }
+        *line = hit;
+        *len = (size_t)(end - hit);
+        return end + 1;
     }
     return NULL;
 }

@@ -31,6 +31,8 @@ typedef struct Machine {
     uint64_t mcu_root;    /* MCU VM */
     uint64_t next_mcu_va; /* allocator for kernel BOs in the MCU VM */
     uint64_t last_pa;     /* of the last write */
+    uint64_t reads;       /* of memory */
+    void (*at_fence)(struct Machine *m);
     struct Machine *next;
 } Machine;
 

@@ -159,7 +159,7 @@ TEST(reset_of_a_cold_gpu_completes)
 TEST(power_on_reset)
 {
     Machine *m = mach_boot();
-    uint64_t seq = m->gpu->s.seq;
+    uint64_t seq = m->gpu->s.log.seq;
 
     wr(m, GPU_CMD, GPU_CMD_FLUSH_CACHES);
     CHECK(m->line[MALI_IRQ_GPU]);
@@ -170,7 +170,7 @@ TEST(power_on_reset)
     CHECK_EQ(rd64(m, L2(GPU_READY)), 0);
     CHECK_EQ(rd(m, LATEST_FLUSH_ID), 1);
     CHECK_EQ(m->timer, MALI_NEVER);
-    CHECK(m->gpu->s.seq > seq); /* the log goes on */
+    CHECK(m->gpu->s.log.seq > seq); /* the log goes on */
 }
 
 TEST(gpu_command_unknown)

@@ -812,7 +812,7 @@ static void move(Machine *m)
     mali_save(m->gpu, blob, len);
     mali_reset(m->gpu);
     m->timer = MALI_NEVER;
-    ok = mali_load(m->gpu, blob, len);
+    ok = mali_load(m->gpu, blob, len, NULL);
     free(blob);
     CHECK(ok);
 }

@@ -27,7 +27,7 @@ static void move(Machine *m)
     mali_reset(m->gpu);
     memset(m->line, 0, sizeof(m->line));
     m->timer = MALI_NEVER;
-    ok = mali_load(m->gpu, blob, len);
+    ok = mali_load(m->gpu, blob, len, NULL);
     free(blob);
     CHECK(ok);
 }
@@ -108,23 +108,24 @@ static bool load_changed(Machine *m, size_t off, uint8_t val)
     bool ok;
 
     blob[off] = val;
-    ok = mali_load(m->gpu, blob, len);
+    ok = mali_load(m->gpu, blob, len, NULL);
     free(blob);
     return ok;
 }
 
-#define STATE_OFF(f) (32 + offsetof(MaliState, f))
+#define STATE_OFF(f) (MALI_BLOB_HEADER + offsetof(MaliState, f))
 
 TEST(migration_of_a_wrong_blob_leaves_a_reset_device)
 {
     Machine *m = mach_boot();
     size_t len;
     uint8_t *blob = save(m, &len);
-    bool cut = mali_load(m->gpu, blob, len - 1), longer, empty = mali_load(m->gpu, blob, 0);
+    bool cut = mali_load(m->gpu, blob, len - 1, NULL), longer,
+         empty = mali_load(m->gpu, blob, 0, NULL);
 
     free(blob);
     blob = calloc(1, len + 1);
-    longer = mali_load(m->gpu, blob, len + 1) || mali_load(m->gpu, blob, len);
+    longer = mali_load(m->gpu, blob, len + 1, NULL) || mali_load(m->gpu, blob, len, NULL);
     free(blob);
     CHECK(!cut && !empty && !longer);
     CHECK_EQ(rd(m, MCU_STATUS), 0);
@@ -146,7 +147,7 @@ TEST(migration_to_another_gpu_is_refused)
     Machine *a = mach_new("g610"), *b = mach_new("g720");
     size_t len;
     void *blob = save(a, &len);
-    bool ok = mali_load(b->gpu, blob, len);
+    bool ok = mali_load(b->gpu, blob, len, NULL);
 
     free(blob);
     CHECK(!ok);
@@ -157,7 +158,7 @@ TEST(migration_between_rows_of_one_gpu_id_is_refused)
     Machine *a = mach_new("g725"), *b = mach_new("g925");
     size_t len;
     void *blob = save(a, &len);
-    bool ok = mali_load(b->gpu, blob, len);
+    bool ok = mali_load(b->gpu, blob, len, NULL);
 
     free(blob);
     CHECK_EQ(rd(a, GPU_ID), rd(b, GPU_ID));
@@ -174,9 +175,9 @@ TEST(migration_of_random_states)
         uint8_t *blob = save(m, &len);
 
         for (unsigned k = 1 + t_rand() % 8; k; k--) {
-            blob[24 + t_rand() % (len - 24)] = (uint8_t)t_rand();
+            blob[MALI_BLOB_HEADER + t_rand() % (len - MALI_BLOB_HEADER)] = (uint8_t)t_rand();
         }
-        mali_load(m->gpu, blob, len);
+        mali_load(m->gpu, blob, len, NULL);
         free(blob);
         glb_ring(m);
         for (unsigned k = 0; k < 10; k++) {

@@ -252,7 +252,7 @@ TEST(snapshot_in_the_middle)
     mali_reset(e.m->gpu);
     mach_run(e.m, 100 * MS);
     CHECK(!done(0));
-    CHECK(mali_load(e.m->gpu, blob, len));
+    CHECK(mali_load(e.m->gpu, blob, len, NULL));
     free(blob);
     mach_run(e.m, 400 * MS);
     CHECK(done(0));

@@ -129,6 +129,12 @@ static bool glue_mem_write(void *opaque, MaliMaster master, uint64_t pa, const v
     return true;
 }
 
+/* The vCPUs run meanwhile: a store of ours must not still be in flight at our next load. */
+static void glue_fence(void *opaque)
+{
+    smp_mb();
+}
+
 /* ---- the core's callbacks: time, lines, log ---- */
 
 static uint64_t glue_now_ns(void *opaque)
@@ -183,6 +189,7 @@ static void glue_event(void *opaque, const char *json, size_t len)
 static const MaliOps glue_ops = {
     .mem_read = glue_mem_read,
     .mem_write = glue_mem_write,
+    .fence = glue_fence,
     .now_ns = glue_now_ns,
     .timestamp = glue_timestamp,
     .set_irq = glue_set_irq,
@@ -305,12 +312,12 @@ static int mali_csf_pre_save(void *opaque)
 static int mali_csf_post_load(void *opaque, int version)
 {
     MaliCsf *s = opaque;
-    bool ok = mali_load(s->gpu, s->blob, s->blob_size);
+    const char *why;
+    bool ok = mali_load(s->gpu, s->blob, s->blob_size, &why);
 
     g_clear_pointer(&s->blob, g_free);
     if (!ok) {
-        error_report(TYPE_MALI_CSF ": the saved state is of another model version or "
-                                   "GPU configuration");
+        error_report(TYPE_MALI_CSF ": the saved state is %s", why);
         return -EINVAL;
     }
     return 0;

@@ -31,7 +31,7 @@ from rig.testbed import Options, TestBed
 from rig.ui import Reporter
 from rig.verdict.verdict import Outcome, Verdict
 
-RUN, GUEST = "run.json", "guest.json"
+RUN, GUEST, MATRIX = "run.json", "guest.json", "matrix.json"
 SCHEMA = 1
 PARTS: Mapping[str, tuple[str, str]] = {
     "qemu": ("qemu", ""),
@@ -103,6 +103,48 @@ class Run(msgspec.Struct):
     rows: list[Row] = []
     seconds: float = 0.0
     timings: dict[str, float] = {}
+    schema: int = SCHEMA
+
+
+class Cell(msgspec.Struct):
+    """One verdict of a matrix."""
+
+    scenario: str
+    outcome: str
+    sentence: str
+    failure: str | None
+    reused: bool = False
+    """Found before on the same content; no guest was booted."""
+    signature: str | None = None
+    fresh: bool = False
+    """A failure that this row brought in."""
+    wanted: str = ""
+    """What it had to be (mutants); empty when nothing was foretold."""
+    good: bool = True
+    run_dir: str | None = None
+
+
+class Line(msgspec.Struct):
+    """One row of a matrix: a patch of a series, or a mutant."""
+
+    name: str
+    title: str
+    cells: list[Cell]
+    contract: str = ""
+    build_s: float = 0.0
+    run_s: float = 0.0
+
+
+class Matrix(msgspec.Struct):
+    """matrix.json: patch by scenario, or mutant by scenario."""
+
+    kind: str
+    """series or teeth."""
+    title: str
+    argv: list[str]
+    started: float
+    lines: list[Line] = []
+    seconds: float = 0.0
     schema: int = SCHEMA
 
 

@@ -22,6 +22,7 @@ _COMMANDS = {
     "series": "judge every patch of a series: a table patch by scenario",
     "bisect": "find the first bad patch or commit, by the signature of its failure",
     "verdict": "one line a scenario, and the exit code for `git bisect run`",
+    "report": "a run as one HTML page: verdicts, reasons, one time line a guest",
     "shell": "a console in a guest at the stage you name",
     "ssh": "an ssh session in a guest at the stage you name",
     "events": "what the emulated GPU reported, one line an event",

@@ -11,7 +11,7 @@ import click
 
 from rig import catalogue, doctor
 from rig.cli.options import bed_options, to_options
-from rig.report import results, table
+from rig.report import html, results, table
 from rig.report.junit import write_junit
 from rig.report.ktap import ktap
 from rig.runner import RunResult, new_run_dir, run
@@ -58,6 +58,7 @@ def command(scenarios: tuple[str, ...], list_only: bool, jobs: int | None, **arg
     _write(files, title, bed, result)
     out.print(f"{table.summary(result.verdicts)} in {time.monotonic() - started:.1f} s")
     out.print(f"logs: {result.run_dir}", soft_wrap=True)
+    out.print(f"report: {html.write(result.run_dir)}", soft_wrap=True)
     return exit_code(result.verdicts)
 
 

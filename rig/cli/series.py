@@ -14,6 +14,7 @@ from rig import catalogue, doctor
 from rig.cli.options import machine_options, to_options
 from rig.kernel.patches import load_series
 from rig.report import matrix as report
+from rig.report.keep import keep_series
 from rig.runner import new_run_dir
 from rig.series import matrix, states_of
 from rig.states import Referee, Ruling
@@ -62,7 +63,9 @@ def command(
     out = Console(highlight=False)
     if not out.is_terminal:
         out.width = WIDTH
-    report.print_matrix(out, f"{patches} on {bed.tree.label}", rows)
+    title = f"{patches} on {bed.tree.label}"
+    report.print_matrix(out, title, rows)
+    keep_series(referee.run_dir, title, rows, time.monotonic() - started)
     if json_file is not None:
         report.write_json(json_file, rows)
     out.print(f"{len(states)} states in {time.monotonic() - started:.1f} s")

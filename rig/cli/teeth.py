@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from rig import catalogue, doctor, teeth
+from rig.report.keep import keep_teeth
 from rig.report.table import print_bites
 from rig.runner import new_run_dir
 from rig.store import Store
@@ -30,6 +33,7 @@ def command(mutants: tuple[str, ...], list_only: bool) -> int:
         return 0
     entries = catalogue.entries()
     doctor.ensure(Reporter())
+    started = time.monotonic()
     out = output()
     run_dir = new_run_dir(Store(), "teeth")
     bites = []
@@ -37,6 +41,7 @@ def command(mutants: tuple[str, ...], list_only: bool) -> int:
         found = teeth.bite(mutant, Options(), entries, run_dir)
         print_bites(out, found)
         bites += found
+    keep_teeth(run_dir, bites, time.monotonic() - started)
     unproved = [] if mutants else teeth.toothless(table, entries)
     for name in unproved:
         out.print(f"{name}: no mutant makes it fail", style="bold red")

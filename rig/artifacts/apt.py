@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from rig.errors import RigError, infra
 SUITES = ("bookworm", "trixie", "trixie-backports", "forky", "sid")
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 LISTS_FRESH_S = 24 * 3600.0
+EXPIRED = re.compile(r"/dists/([^/\s]+)/\S* is expired \(invalid since (\d+\w+(?: \d+\w+)?)")
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,14 @@ def _is_main_archive(uri: str, rest: str) -> bool:
 
 
 class Apt:
-    """apt with its own lists, for one architecture, under `root`."""
+    """apt with its own lists, for one architecture, under `root`; `say` tells the user."""
 
-    def __init__(self, root: Path, arch: str = "amd64") -> None:
+    def __init__(
+        self, root: Path, arch: str = "amd64", *, say: Callable[[str], None] = print
+    ) -> None:
         self.root = root
         self.arch = arch
+        self._say = say
         self._conf = root / "apt.conf"
 
     def candidates(self, package: str, *, source: bool) -> list[Candidate]:
@@ -102,8 +106,28 @@ class Apt:
         if stamp.exists() and time.time() - stamp.stat().st_mtime < LISTS_FRESH_S:
             return
         self._configure()
-        self._call("apt-get", "update", "-q")
+        self._update()
         stamp.touch()
+
+    def _update(self) -> None:
+        """Get the lists; a mirror that lags behind is used all the same, and that is said.
+
+        An expired list is still signed: what it names is Debian's, only not the newest.
+        Any other error stands.
+        """
+        update = ("apt-get", "update", "-q")
+        done = self._run(*update)
+        expired = [EXPIRED.search(line) for line in _errors(done.stderr)]
+        if done.returncode == 0:
+            return
+        if not expired or None in expired:
+            raise _apt_error(update, done.stderr)
+        suites = ", ".join(match[1] for match in expired if match)
+        age = expired[0][2] if expired[0] else ""
+        self._say(
+            f"  the mirror lags: its lists of {suites} expired {age} ago; taking them as signed"
+        )
+        self._call(*update, "-o", "Acquire::Check-Valid-Until=false")
 
     def _configure(self) -> None:
         for folder in ("lists/partial", "cache/archives/partial", "state"):
@@ -133,9 +157,15 @@ class Apt:
         self._conf.write_text(text + f'APT::Architectures {{ "{self.arch}"; }};\n')
 
     def _call(self, *argv: str, cwd: Path | None = None) -> str:
+        done = self._run(*argv, cwd=cwd)
+        if done.returncode != 0:
+            raise _apt_error(argv, done.stderr)
+        return done.stdout
+
+    def _run(self, *argv: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         if not self._conf.exists():
             self._configure()
-        done = subprocess.run(
+        return subprocess.run(
             argv,
             cwd=cwd,
             env={**build_environment(), "APT_CONFIG": str(self._conf)},
@@ -144,13 +174,14 @@ class Apt:
             text=True,
             check=False,
         )
-        if done.returncode != 0:
-            raise _apt_error(argv, done.stderr)
-        return done.stdout
+
+
+def _errors(stderr: str) -> list[str]:
+    return [line[2:].strip() for line in stderr.splitlines() if line.startswith("E:")]
 
 
 def _apt_error(argv: Sequence[str], stderr: str) -> RigError:
-    errors = [line[2:].strip() for line in stderr.splitlines() if line.startswith("E:")]
+    errors = _errors(stderr)
     reason = errors[0] if errors else (stderr.strip().splitlines() or ["no output"])[-1]
     reason = re.sub(r"\w+://\S+", "<mirror>", reason)
     return infra(

@@ -130,7 +130,7 @@ class Sources:
         return None
 
     def _fetch(self, spec: SourceSpec) -> SourceTree:
-        apt = Apt(self._root / "apt-amd64")
+        apt = Apt(self._root / "apt-amd64", say=self._ui.say)
         offers = apt.candidates(spec.package, source=spec.kind == "source")
         wanted = [
             offer
@@ -175,7 +175,7 @@ class Sources:
     def _fetch_debs(
         self, packages: Sequence[str], suites: Sequence[str], arch: str, folder: Path
     ) -> None:
-        apt = Apt(self._root / f"apt-{arch}", arch)
+        apt = Apt(self._root / f"apt-{arch}", arch, say=self._ui.say)
         refusals: list[str] = []
         for suite in suites:
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # `make run`: the whole answer, from nothing. `make test`: what CI runs.
 .DELETE_ON_ERROR:
-.PHONY: run test unit model teeth bench soak doctor clean
+.PHONY: run test unit model fuzz teeth bench soak doctor clean
 
 RIG := .venv/bin/rig
 PYTEST := .venv/bin/python -m pytest
@@ -19,6 +19,10 @@ unit: .venv/ready
 
 model: .venv/ready
 	$(PYTEST) tests/model $(ARGS)
+
+# A minute a target; ARGS="--seconds 600 streams". Needs clang (`rig doctor`).
+fuzz: .venv/ready
+	.venv/bin/python -m tests.model.fuzz $(ARGS)
 
 teeth: .venv/ready
 	$(RIG) teeth $(ARGS)

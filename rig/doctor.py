@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,10 +62,18 @@ REQUIREMENTS = (
     Requirement("shellcheck", "`make test`: shell scripts", command="shellcheck"),
 )  # fmt: skip
 
+_FUZZER = "/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a"
+FUZZ = (
+    Requirement("clang-14", "`make fuzz` only", command="clang-14"),
+    Requirement("libclang-rt-14-dev", "`make fuzz` only", file=_FUZZER),
+    Requirement("llvm-14", "`make fuzz` only: readable reports", command="llvm-symbolizer-14"),
+)
+"""What only `make fuzz` needs; nothing else installs or asks for it."""
 
-def missing() -> list[Requirement]:
+
+def missing(wanted: Sequence[Requirement] = REQUIREMENTS) -> list[Requirement]:
     """Requirements that are not met."""
-    return [requirement for requirement in REQUIREMENTS if not requirement.met()]
+    return [requirement for requirement in wanted if not requirement.met()]
 
 
 def apt_command(requirements: list[Requirement]) -> str:

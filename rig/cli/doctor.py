@@ -22,6 +22,9 @@ def command(install: bool, quiet: bool) -> int:
         met = requirement not in lacking
         if not met or not quiet:
             click.echo(f"{'ok' if met else 'MISSING':8} {requirement.package:24} {requirement.why}")
+    for requirement in () if quiet else doctor.FUZZ:
+        state = "ok" if requirement.met() else "not here"
+        click.echo(f"{state:8} {requirement.package:24} {requirement.why}")
     if lacking:
         click.echo(f"\nrun: {doctor.apt_command(lacking)}")
         return FailureClass.INFRA.exit_code

@@ -3,21 +3,13 @@
 
 from __future__ import annotations
 
-import subprocess
-
-from rig.paths import REPO
-from rig.store import Store
 from tests.model.gcov import BRANCHES, LINES, File, measure, total
-
-CORE = REPO / "qemu_models" / "core"
+from tests.model.native import CORE, made
 
 
 def test_core_is_covered() -> None:
-    objects = Store().work("core-coverage")
-    argv = ["make", "-s", "-j2", "-C", str(CORE), "counts", f"O={objects}"]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    found = measure(CORE, objects / "cov")
+    with made("counts") as objects:
+        found = measure(CORE, objects / "cov")
     assert set(found) == {file.name for file in CORE.glob("*.c")}, "a file was not measured"
     told = total(found)
     (objects / "coverage.txt").write_text(told.table + "\n")

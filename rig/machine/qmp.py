@@ -178,6 +178,7 @@ class Qmp:
     def close(self) -> None:
         """Drop the connection and end the thread. Safe at any stage, more than once."""
         if not self._thread.is_alive():
+            self._loop.close()  # never connected, or closed before
             return
         # a connection that is cut off in the middle may complain; nobody wants to know any more
         self._loop.set_exception_handler(lambda _loop, _context: None)

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,16 @@ class Monitor:
         self._server.listen()
 
     def serve(self) -> None:
+        """Serve one client until it leaves."""
         client, _ = self._server.accept()
+        self._server.close()
         if self._mode == "mute":
-            return
-        self._send(client, {"QMP": {"version": {"qemu": {}, "package": ""}, "capabilities": []}})
-        for request in self._requests(client):
-            self._answer(client, request)
+            threading.Event().wait()
+        greeting = {"QMP": {"version": {"qemu": {}, "package": ""}, "capabilities": []}}
+        with client, suppress(ConnectionError):
+            self._send(client, greeting)
+            for request in self._requests(client):
+                self._answer(client, request)
 
     @staticmethod
     def _requests(client: socket.socket) -> Iterator[dict[str, Any]]:

@@ -46,6 +46,7 @@ class TornShell:
         self._server.bind(str(path))
         self._server.listen()
         self._client: socket.socket | None = None
+        self._closed = False
         self._go = threading.Event()
         self._master, slave = pty.openpty()
         self._shell = subprocess.Popen(
@@ -56,7 +57,8 @@ class TornShell:
             env={"PS1": "rig# ", "PATH": os.environ.get("PATH", "/usr/bin:/bin")},
         )
         os.close(slave)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
 
     def go(self) -> None:
         """Let it boot: QEMU's CPUs are stopped until `cont`."""
@@ -67,8 +69,13 @@ class TornShell:
         self._send(text.replace("\n", "\r\n").encode())
 
     def _accept(self) -> None:
-        self._client, _ = self._server.accept()
-        threading.Thread(target=self._type, daemon=True).start()
+        try:
+            self._client, _ = self._server.accept()
+        except OSError:
+            return  # closed: nobody came
+        typing = threading.Thread(target=self._type, daemon=True)
+        self._threads.append(typing)
+        typing.start()
         self._go.wait()
         self.say(self._boot)
         while data := self._printed():
@@ -83,8 +90,9 @@ class TornShell:
 
     def _type(self) -> None:
         client = self._client
-        while client is not None and (data := client.recv(4096)):
-            os.write(self._master, data)
+        with suppress(OSError):  # hung up by either end
+            while client is not None and (data := client.recv(4096)):
+                os.write(self._master, data)
 
     def _torn(self, data: bytes) -> None:
         while data:
@@ -113,8 +121,18 @@ class TornShell:
                 self._client.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """End the shell and hang up."""
+        """End the shell, hang up, and wait for the threads: nothing is left behind."""
         self._shell.kill()
         self._shell.wait()
+        self._go.set()
+        with suppress(OSError):  # once is enough
+            self._server.shutdown(socket.SHUT_RDWR)
         self._hang_up()
+        for thread in self._threads:
+            thread.join()
         self._server.close()
+        if self._client is not None:
+            self._client.close()
+        if not self._closed:
+            self._closed = True
+            os.close(self._master)

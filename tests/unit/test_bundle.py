@@ -51,6 +51,7 @@ def test_clocks_note_the_least_lag_and_the_secure_log(tmp_path: Path) -> None:
     clocks.kernel_line("[    0.500000] later than it says")
     with book.step("step", "x"):
         secure.write_text("I/TC: hello\nI/TC: again\n")
+    book.close()
     found = [(e.kind, e.data.get("size")) for e in journal.read(tmp_path / "j")]
     assert found == [("printk", None), ("secure", 12), ("secure", 24), ("step", None)]
 
@@ -60,10 +61,12 @@ def test_a_recorded_shell_tells_what_was_run(tmp_path: Path) -> None:
         def run(self, argv: object, *, timeout: float, check: bool = False) -> ShellResult:
             return ShellResult(3, "no\n")
 
-    shell = RecordedShell(Shell(), Journal(tmp_path / "j"), "agent")
+    book = Journal(tmp_path / "j")
+    shell = RecordedShell(Shell(), book, "agent")
     assert shell.run(["sh", "-c", "cat /x"], timeout=1).status == 3
     with pytest.raises(RigError, match="status 3"):
         shell.run(["false"], timeout=1, check=True)
+    book.close()
     first, second = journal.read(tmp_path / "j")
     assert (first.what, first.data) == (
         "cat /x", {"channel": "agent", "status": 3, "output": "no\n"},

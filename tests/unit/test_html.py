@@ -30,6 +30,7 @@ def run_dir(tmp_path: Path) -> Path:
     book.add(Entry(94 * S, "step", f"echo {HOSTILE}", 0.5, data={"channel": "agent", "status": 1}))
     book.add(Entry(94 * S + 1, "step", f"echo {HOSTILE}", data={"channel": "agent", "status": 1}))
     book.add(Entry(100 * S, "anchor", str(10 * S)))
+    book.close()
     (guest / "console.log").write_text(f"rig: ready\r\n[    3.000000] {HOSTILE}\r\n")
     (guest / "secure.log").write_text("I/TC:\nI/TC: second\n")
     (guest / "gpu-events.jsonl").write_text('{"seq":0,"vns":5000000000,"ev":"mcu-halt"}\n')

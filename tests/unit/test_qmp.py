@@ -23,11 +23,13 @@ from tests.fakes.torn import TornShell
 def qmp(tmp_path: Path) -> Iterator[Qmp]:
     shell = TornShell(tmp_path / "c.sock")
     monitor = Monitor(str(tmp_path / "q.sock"), "", shell)
-    threading.Thread(target=monitor.serve, daemon=True).start()
+    serving = threading.Thread(target=monitor.serve)
+    serving.start()
     qmp = Qmp(tmp_path / "q.sock")
     qmp.connect(5)
     yield qmp
     qmp.close()
+    serving.join()
     shell.close()
 
 
@@ -67,10 +69,12 @@ def test_connecting_waits_for_the_socket(tmp_path: Path) -> None:
     def appear() -> None:
         Monitor(str(tmp_path / "late.sock"), "", shell).serve()
 
-    threading.Timer(0.1, appear).start()
+    later = threading.Timer(0.1, appear)
+    later.start()
     qmp.connect(5)
     assert qmp.status() == "running"
     qmp.close()
+    later.join()
     shell.close()
 
 

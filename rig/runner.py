@@ -33,6 +33,12 @@ _LIVE = ".live"
 GUEST_BYTES = 1 << 30
 """Memory that one guest and its QEMU may take."""
 _PR_SET_PDEATHSIG = 1
+_ALONE = (
+    *("-p", "no:cacheprovider", "--disable-plugin-autoload", "-p", "rig.pytest_plugin"),
+    # five garbage collections a scenario, for warnings that nobody would see
+    *("-p", "no:unraisableexception", "-p", "no:threadexception"),
+)
+"""pytest as the rig needs it, whatever plugins the user's environment has."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +195,7 @@ def _judge(bed: TestBed, entry: Entry, run_dir: Path) -> Verdict:
     """One scenario by pytest, its own report in a file: the user sees our table."""
     judge = Judge(bed, run_dir)
     arguments = [
-        *("-q", "-p", "no:cacheprovider", "--rootdir", str(entry.file.parent)),
+        *("-q", *_ALONE, "--rootdir", str(entry.file.parent)),
         *("-c", "/dev/null", "-o", "python_files=*.py", "--no-header", "--tb=short"),
         entry.node,
     ]

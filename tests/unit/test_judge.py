@@ -3,14 +3,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,7 +21,6 @@ from rig.catalogue import Entry, entries
 from rig.errors import FailureClass, RigError
 from rig.guest.shell import LAST
 from rig.kernel.contract import HEAP_NAME, Detected
-from rig.paths import REPO
 from rig.runner import new_run_dir, run
 from rig.scenarios import kit
 from rig.store import Store
@@ -226,32 +221,6 @@ def test_a_contract_that_is_not_spoken(bench: Bench) -> None:
     assert "speaks heap-name" in verdict.sentence
 
 
-KILLED = """
-    import sys
-    from pathlib import Path
-    from rig import bundle, judge as judge_module
-    from rig.errors import RigError
-    from tests.unit import test_judge
-    judge_module.Session = test_judge.FakeSession
-    bundle.inputs_of = lambda _bed: test_judge.INPUTS
-    judge_module.token = lambda *_: None
-    judge_module.complaints = lambda *_: []
-    source = "@scenario()\\ndef test_a(rig): os.kill(os.getpid(), 9)\\n"
-    try:
-        bench = test_judge.Bench(Path(sys.argv[1]))
-        bench.judge(source + "@scenario()\\ndef test_b(rig): pass\\n", jobs=2)
-    except RigError as error:
-        print(error.message)
-"""
-
-
-def test_a_killed_worker_is_not_a_pass(tmp_path: Path) -> None:
-    # in a process of its own: this one has threads of other tests, and forking would copy locks
-    argv = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path)]
-    done = subprocess.run(argv, cwd=REPO, capture_output=True, text=True, check=False, timeout=60)
-    assert "a worker of the run was killed" in done.stdout, done.stderr
-
-
 def test_a_run_folder_that_cannot_be_made(tmp_path: Path) -> None:
     store = Store(tmp_path)
     (tmp_path / "runs").write_text("a file")
@@ -274,94 +243,6 @@ def test_old_runs_make_room_but_not_one_that_is_under_way(
         new_run_dir(Store(tmp_path))
     assert not ended[1].exists()
     assert mine.exists()
-
-
-SLEEPY = """
-    import sys, time
-    from pathlib import Path
-    import pytest
-    from tests.unit import test_judge
-    from rig import bundle, judge as judge_module
-    from rig.cli import main
-    judge_module.Session = test_judge.FakeSession
-    bundle.inputs_of = lambda _bed: test_judge.INPUTS
-    judge_module.token = lambda *_: None
-    judge_module.complaints = lambda *_: []
-    bench = test_judge.Bench(Path(sys.argv[1]))
-    body = "import time\\n" + "".join(
-        f"@scenario()\\ndef test_s{n}(rig):\\n"
-        f"    open({sys.argv[1]!r} + f'/pid-{{os.getpid()}}', 'w')\\n    time.sleep(20)\\n"
-        for n in range(4))
-    main.cli.add_command(main.click.Command(
-        "sleepy", callback=lambda: bench.judge("import sys\\n" + body, jobs=2)))
-    main._Lazy.get_command = lambda self, ctx, name: self.commands[name]
-    main.main(["sleepy"])
-"""
-
-
-@contextmanager
-def sleepy(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    """A rig in the middle of two scenarios, and its workers' process ids."""
-    argv = [sys.executable, "-c", textwrap.dedent(SLEEPY), str(folder)]
-    rig = subprocess.Popen(
-        argv, cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "RIG_CACHE": str(folder / "cache")}, start_new_session=True,
-    )  # fmt: skip
-    try:
-        deadline = time.monotonic() + 20
-        while len(found := list(folder.glob("pid-*"))) < 2:
-            assert time.monotonic() < deadline
-            assert rig.poll() is None
-            time.sleep(0.02)
-        yield rig, [int(path.name.removeprefix("pid-")) for path in found]
-    finally:
-        rig.kill()
-        rig.communicate()
-
-
-def wait_gone(pids: list[int]) -> None:
-    deadline = time.monotonic() + 10
-    while any(Path(f"/proc/{pid}/cmdline").exists() and _runs(pid) for pid in pids):
-        assert time.monotonic() < deadline, f"still there: {pids}"
-        time.sleep(0.02)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-@pytest.mark.parametrize(
-    ("number", "whole_group"),
-    [
-        (signal.SIGINT, True),
-        (signal.SIGINT, False),
-        (signal.SIGTERM, True),
-        (signal.SIGTERM, False),
-    ],
-)
-def test_a_stopped_rig_stops_its_scenarios(
-    tmp_path: Path, number: signal.Signals, whole_group: bool
-) -> None:
-    """One process by `kill`, or all by the terminal's Ctrl-C: 130, one line, nothing left."""
-    with sleepy(tmp_path) as (rig, workers):
-        started = time.monotonic()
-        (os.killpg if whole_group else os.kill)(rig.pid, number)
-        _out, err = rig.communicate(timeout=20)
-        assert rig.returncode == FailureClass.INTERRUPTED.exit_code
-        assert time.monotonic() - started < 10
-        assert f"stopped by {'Ctrl-C' if number is signal.SIGINT else number.name}" in err
-        assert "Traceback" not in err
-        wait_gone(workers)
-
-
-def test_a_killed_rig_leaves_no_worker(tmp_path: Path) -> None:
-    with sleepy(tmp_path) as (rig, workers):
-        rig.kill()
-        rig.wait()
-        wait_gone(workers)
 
 
 def test_kit_is_imported_by_scenarios() -> None:

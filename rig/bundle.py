@@ -29,10 +29,11 @@ from rig.kernel.repo import Tree
 from rig.paths import REPO
 from rig.testbed import Options, TestBed
 from rig.ui import Reporter
+from rig.verdict.klog import Expected
 from rig.verdict.verdict import Outcome, Verdict
 
 RUN, GUEST, MATRIX = "run.json", "guest.json", "matrix.json"
-SCHEMA = 1
+SCHEMA = 2
 PARTS: Mapping[str, tuple[str, str]] = {
     "qemu": ("qemu", ""),
     "image": ("image", ""),
@@ -162,8 +163,8 @@ class Guest(msgspec.Struct):
     """Empty while it runs."""
     sentence: str = ""
     failure: str | None = None
-    expected: list[tuple[str, int]] = []
-    """Kernel lines that the scenario provokes on purpose: (regular expression, count)."""
+    expected: list[Expected] = []
+    """Kernel lines that the scenario provokes on purpose."""
     complaints: list[str] = []
     """What the logs and the device had against a pass."""
     where: list[str] = []

@@ -181,7 +181,7 @@ class Judge:
         guest.failure = verdict.failure.name if verdict.failure else None
         scenario = getattr(item, "funcargs", {}).get("rig")
         if isinstance(scenario, Scenario):
-            guest.expected = [(one.regex, one.count) for one in scenario.expected]
+            guest.expected = list(scenario.expected)
         guest.complaints = self._complaints
         guest.where = _where(error, item.path)
         bundle.save(verdict.run_dir / bundle.GUEST, guest)

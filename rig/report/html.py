@@ -13,7 +13,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rig.bundle import GUEST, MATRIX, RUN, Guest, Matrix, Row, Run, load
 from rig.errors import usage
 from rig.report.timeline import SOURCES, Mark, printable, timeline
-from rig.verdict import klog
 
 NAME = "report.html"
 MAX_ROWS = 3000
@@ -87,6 +86,5 @@ def _story(folder: Path, row: Row) -> Story:
         return Story(row, None, [], 0)
     below = folder / row.folder
     guest = load(below / GUEST, Guest) if (below / GUEST).exists() else None
-    expected = [klog.Expected(regex, count) for regex, count in guest.expected] if guest else []
-    marks = timeline(below, expected)
+    marks = timeline(below, guest.expected if guest else [])
     return Story(row, guest, marks[-MAX_ROWS:], max(0, len(marks) - MAX_ROWS))

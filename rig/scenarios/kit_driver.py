@@ -9,7 +9,7 @@ from rig.errors import FailureClass, RigError
 from rig.guest.shell import ShellResult
 from rig.kernel.module import build_id_of_note
 from rig.scenarios.kit_channels import Channels
-from rig.scenarios.terms import GPU_DEVICE, HEAP, RENDER_NODE, RIGHEAP, Extent, check
+from rig.scenarios.terms import DRIVER, GPU_DEVICE, HEAP, RENDER_NODE, RIGHEAP, Extent, check
 from rig.verdict import seclog
 
 
@@ -55,6 +55,14 @@ class Driver(Channels):
         """Whether the GPU is on the kernel's list of deferred devices."""
         listed = self.sh("cat /sys/kernel/debug/devices_deferred")
         return any(line.split()[:1] == [GPU_DEVICE] for line in listed.splitlines())
+
+    def bind_by_hand(self) -> str:
+        """Have panthor probe the GPU once more; returns what its error means, "" for none.
+
+        sysfs hands on the errno of the probe: drivers/base/bus.c, bind_store().
+        """
+        result = self.try_run("sh", "-c", f"echo {GPU_DEVICE} > {DRIVER}/bind")
+        return "" if result.ok else result.output.strip().rpartition(": ")[2]
 
     def wait_bound(self) -> None:
         """Wait for the probe to succeed and the render node to be there."""

@@ -8,9 +8,8 @@ from rig.errors import FailureClass
 from rig.gpu.events import Event
 from rig.scenarios.kit import Scenario, check, extents, scenario
 
-KIB = 1 << 10
-SECTION = 256 * KIB
-"""Size of the PROT section of our MCU image."""
+ROOM = 3
+"""Groups that fit into the heap which is to run out."""
 GROUPS = 12
 """More than the eight slots of the GPU."""
 LOADS = 10
@@ -90,19 +89,40 @@ def test_returned(rig: Scenario) -> None:
 @scenario(flavour="direct")
 def test_exhaustion(rig: Scenario) -> None:
     """A full heap fails the next group only, with -ENOMEM (T-4m)."""
-    buffer = 5 * 4 * KIB
-    rig.add_heap("small", SECTION + 3 * buffer)
+    loaded, group = demand(rig)
+    rig.add_heap("small", loaded + ROOM * group)
     rig.load_panthor("small")
     rig.wait_bound()
-    holder = rig.spawn("gpuctl", "groups", "5")
-    told = holder.expect("READY").strip()
-    check("groups=3 errno=ENOMEM" in told, f"a heap with room for 3 groups said: {told}")
+    with rig.driver_may_complain():
+        holder = rig.spawn("gpuctl", "groups", str(ROOM + 2))
+        told = holder.expect("READY").strip()
+    check(f"groups={ROOM} errno=ENOMEM" in told, f"a heap with room for {ROOM} groups said: {told}")
     told = rig.finish(holder, status=1)
     check("RESULT fail step=group_create why=ENOMEM" in told, f"gpuctl said: {told.strip()}")
-    rig.wait_heap_bytes("small", SECTION, "after its groups were destroyed")
+    rig.wait_heap_bytes("small", loaded, "after its groups were destroyed")
     run = rig.run("gpuctl", "job")
     check("RESULT ok" in run.output, "no group can be made after others were destroyed")
-    rig.wait_heap_bytes("small", SECTION, "after all groups are gone")
+    rig.wait_heap_bytes("small", loaded, "after all groups are gone")
+
+
+def demand(rig: Scenario) -> tuple[int, int]:
+    """Bytes that the loaded driver and that each group take, by the kernel's dma-buf list.
+
+    Seen with a heap that has room for all; panthor is unloaded again.
+    """
+    rig.add_heap("roomy", 16 << 20)
+    before = rig.dmabufs()[1]
+    rig.load_panthor("roomy")
+    rig.wait_bound()
+    loaded = rig.dmabufs()[1] - before
+    holder = rig.spawn("gpuctl", "groups", str(ROOM))
+    holder.expect(f"READY groups={ROOM}")
+    groups = rig.dmabufs()[1] - before - loaded
+    rig.finish(holder)
+    rig.unload_panthor()
+    check(groups > 0, f"{ROOM} groups took nothing from the heap: it cannot be exhausted")
+    check(groups % ROOM == 0, f"{ROOM} equal groups took {groups} bytes from the heap")
+    return loaded, groups // ROOM
 
 
 @scenario()

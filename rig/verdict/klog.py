@@ -41,10 +41,16 @@ _NOISE = (
 
 @dataclass(frozen=True)
 class Expected:
-    """A line that a scenario provokes: it must be there exactly `count` times."""
+    """A line that a scenario provokes: it must be there exactly `count` times.
+
+    `count` None gives leave and demands nothing, because a verdict must not depend on
+    the words of one driver; it never excuses an oops. With `between`, only lines after
+    the first and before the second text count (to the log's end while that is missing).
+    """
 
     regex: str
-    count: int = 1
+    count: int | None = 1
+    between: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -120,16 +126,47 @@ def scan(text: str, expected: Sequence[Expected] = ()) -> list[Finding]:
     or less often than declared is a finding itself (rule `expected`, ASSERT), last.
     """
     lines = _lines(text)
-    patterns = [re.compile(item.regex) for item in expected]
+    leaves = [_Leave.of(item, lines) for item in expected]
     reports = _reports(lines)
     told = {line.number for report in reports for line in report.lines}
     reports += _unknown(line for line in lines if line.number not in told)
     found = [
         report.finding()
         for report in sorted(reports, key=lambda report: report.lines[0].number)
-        if not any(pattern.search(report.trigger) for pattern in patterns)
+        if not any(leave.excuses(report) for leave in leaves)
     ]
-    return found + list(_miscounted(lines, expected))
+    return found + list(_miscounted(lines, leaves))
+
+
+@dataclass(frozen=True)
+class _Leave:
+    """An `Expected`, and the lines of a log that it is about."""
+
+    item: Expected
+    pattern: re.Pattern[str]
+    first: int
+    last: int
+
+    @classmethod
+    def of(cls, item: Expected, lines: Sequence[_Line]) -> _Leave:
+        first, last = 0, len(lines)
+        if item.between is not None:
+            begin, end = (_number_of(mark, lines) for mark in item.between)
+            first, last = begin or last + 1, end or last
+        return cls(item, re.compile(item.regex), first, last)
+
+    def matches(self, line: _Line, text: str) -> bool:
+        return self.first <= line.number <= self.last and bool(self.pattern.search(text))
+
+    def excuses(self, report: _Report) -> bool:
+        if self.item.count is None and report.rule.failure is FailureClass.OOPS:
+            return False
+        return self.matches(report.lines[0], report.trigger)
+
+
+def _number_of(mark: str, lines: Iterable[_Line]) -> int:
+    """Number of the kernel's line with `mark`, 0 without one: what a shell echoes is none."""
+    return next((line.number for line in lines if line.kernel and mark in line.text), 0)
 
 
 def _unknown(lines: Iterable[_Line]) -> list[_Report]:
@@ -206,12 +243,12 @@ def _filled(match: re.Match[str]) -> dict[str, str]:
     return {name: value or "" for name, value in match.groupdict().items()}
 
 
-def _miscounted(lines: Sequence[_Line], expected: Sequence[Expected]) -> Iterable[Finding]:
-    for item in expected:
-        pattern = re.compile(item.regex)
-        seen = [line for line in lines if line.kernel and pattern.search(line.text)]
-        if len(seen) != item.count:
-            title = f"expected {item.count} x /{item.regex}/, seen {len(seen)}"
+def _miscounted(lines: Sequence[_Line], leaves: Sequence[_Leave]) -> Iterable[Finding]:
+    for leave in leaves:
+        seen = [line for line in lines if line.kernel and leave.matches(line, line.text)]
+        wanted = leave.item.count
+        if wanted is not None and len(seen) != wanted:
+            title = f"expected {wanted} x /{leave.item.regex}/, seen {len(seen)}"
             first = seen[0].number if seen else 0
             texts = tuple(line.text for line in seen)
             yield Finding("expected", title, texts, first, FailureClass.ASSERT)

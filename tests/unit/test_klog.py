@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rig.errors import FailureClass
+from rig.scenarios.terms import DRIVER_SAYS
 from rig.verdict.klog import RULES, Expected, Finding, normalise, scan
 from rig.verdict.klog_allowed import ALLOWED, UNKNOWN
 
@@ -111,3 +112,38 @@ def test_a_declared_line_that_is_missing_is_a_finding() -> None:
 def test_a_declared_report_does_not_hide_another_inside_it() -> None:
     found = scan(read("two-reports"), [Expected("Unable to handle kernel paging request")])
     assert [f.rule for f in found] == ["kasan"]
+
+
+WINDOW = """\
+[    1.000000] panthor b000000.gpu: [drm] *ERROR* Flush caches timeout
+[    2.000000] rig-mark-a
+[    3.000000] panthor b000000.gpu: [drm] *ERROR* Flush caches timeout
+[    4.000000] panthor b000000.gpu: probe with driver panthor failed with error -12
+[    5.000000] panthor b000000.gpu: [drm] *ERROR* GPU Fault 0x00000088 (UNKNOWN) at 0x0
+[    6.000000] rig-mark-b
+[    7.000000] panthor b000000.gpu: [drm] *ERROR* Flush caches timeout
+"""
+
+
+@pytest.mark.parametrize(
+    ("marks", "left"),
+    [
+        (("rig-mark-a", "rig-mark-b"), [1, 5, 7]),
+        (("rig-mark-a", "missing"), [1, 5]),
+        (("missing", "rig-mark-b"), [1, 3, 4, 5, 7]),
+    ],
+)
+def test_leave_to_complain_holds_between_its_marks(marks: tuple[str, str], left: list[int]) -> None:
+    found = scan(WINDOW, [Expected(DRIVER_SAYS, None, marks)])
+    assert [finding.first_line_no for finding in found] == left
+
+
+def test_leave_to_complain_demands_nothing_and_excuses_no_oops() -> None:
+    assert scan("[    1.000000] quiet\n", [Expected(DRIVER_SAYS, None)]) == []
+    assert [f.rule for f in scan(read("warning"), [Expected(r"drm_WARN_ON", None)])] == ["warning"]
+
+
+def test_a_mark_that_a_shell_echoes_opens_no_window() -> None:
+    text = "rig# echo rig-mark-a > /dev/kmsg\n" + WINDOW.replace("rig-mark-a", "nothing")
+    found = scan(text, [Expected(DRIVER_SAYS, None, ("rig-mark-a", "rig-mark-b"))])
+    assert len(found) == 5

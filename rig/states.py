@@ -5,7 +5,8 @@ A verdict is kept in the store under everything it depends on: the Image's key, 
 code of panthor.ko and of our helper module, QEMU, firmware, userland, MCU image,
 device options, the scenario's file and the rig's own code. A state whose panthor.ko
 is the same code (a comment, another driver) thus needs no guest. A verdict that the
-rig could not find (ERROR) is never kept.
+rig could not find (ERROR) is never kept, nor is a HANG: a busy machine looks the same, and
+the next run may tell.
 """
 
 from __future__ import annotations
@@ -77,12 +78,12 @@ class Referee:
         run_dir: Path,
         *,
         repo: KernelRepo | None = None,
-        again: bool = False,
+        since: float = 0.0,
         runner: Run = run,
     ) -> None:
-        self.bed, self.run_dir, self.again = bed, run_dir, again
+        """`since`: kept verdicts found before it (s since the epoch) do not count."""
+        self.bed, self.run_dir, self.since = bed, run_dir, since
         self._repo, self._runner = repo, runner
-        self._fresh: set[str] = set()  # keys found by this process: `again` is over for them
 
     def rule(self, state: State, chosen: Sequence[Entry], turn: int = 1) -> Ruling:
         """Verdicts on a state. `turn` counts the independent runs of the same content.
@@ -119,7 +120,7 @@ class Referee:
         found: dict[str, Judged] = {}
         for entry in chosen:
             key = key_of(inputs[entry.id])
-            kept = None if self.again and key not in self._fresh else _recall(store, key)
+            kept = _recall(store, key, self.since)
             if kept is not None:
                 found[entry.id] = Judged(kept, reused=True)
         missing = [entry for entry in chosen if entry.id not in found]
@@ -128,7 +129,6 @@ class Referee:
             for verdict in self._runner(bed, missing, folder).verdicts:
                 found[verdict.scenario] = Judged(verdict)
                 key = key_of(inputs[verdict.scenario])
-                self._fresh.add(key)
                 _keep(store, key, inputs[verdict.scenario], verdict)
         return tuple(found[entry.id] for entry in chosen)
 
@@ -176,11 +176,13 @@ def _rig_digest() -> str:
     )
 
 
-def _recall(store: Store, key: str) -> Verdict | None:
+def _recall(store: Store, key: str, since: float) -> Verdict | None:
     artifact = store.find(KIND, key)
     if artifact is None:
         return None
     kept = json.loads((artifact.path / _FILE).read_text())
+    if kept.get("when", 0.0) < since:
+        return None
     failure = FailureClass[kept["failure"]] if kept["failure"] else None
     logs = Path(kept["run_dir"]) if kept["run_dir"] else None
     return Verdict(
@@ -190,9 +192,10 @@ def _recall(store: Store, key: str) -> Verdict | None:
 
 
 def _keep(store: Store, key: str, inputs: dict[str, str], verdict: Verdict) -> None:
-    if verdict.outcome is Outcome.ERROR:
+    if verdict.outcome is Outcome.ERROR or verdict.failure is FailureClass.HANG:
         return
     document = {
+        "when": time.time(),
         "scenario": verdict.scenario,
         "outcome": verdict.outcome.value,
         "failure": verdict.failure.name if verdict.failure else None,

@@ -166,7 +166,7 @@ def _edit(source: Path, edit: Edit) -> bool:
     except FileNotFoundError as exc:
         raise infra(
             f"{path} is missing: this is not a QEMU source tree that we know",
-            "give a tree of QEMU 10.0 or 10.2 (--qemu), or extend rig/artifacts/overlay.py",
+            "give a tree of QEMU 10.0 or 10.2 (--qemu-src), or extend rig/artifacts/overlay.py",
         ) from exc
     if f"\n{edit.text}\n" in f"\n{old}\n":
         return False

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from rig.kernel.revisions import Revisions
 from rig.runner import new_run_dir
 from rig.series import states_of
 from rig.states import Referee
+from rig.store import Store, key_of
 from rig.testbed import TestBed
 from rig.ui import Reporter
 from rig.verdict.signature import DEFINITION
@@ -42,7 +44,7 @@ _PATH = click.Path(path_type=Path)
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Runs a verdict rests on; twice as many when they disagree.",
+    help="Runs a verdict rests on, none of another search; twice as many when they disagree.",
 )
 @click.option("--again", is_flag=True, help="Boot guests even where the verdict is known.")
 def command(
@@ -78,9 +80,11 @@ def command(
     doctor.ensure(ui)
     bed.build_machine()
     run_dir = new_run_dir(bed.builder.store, "bisect")
-    referee = Referee(bed, run_dir, repo=search.repo, again=again)
+    mark = _mark(bed.builder.store)
+    referee = Referee(bed, run_dir, repo=search.repo, since=_since(mark, repeat, again))
     bisector = Bisector(search.history, referee, entry, click.echo, repeat)
     found = bisector.search(search.good, search.bad)
+    mark.unlink(missing_ok=True)
     _print(found, scenario, series, bed)
     click.echo(f"{len(found.decisions)} states judged in {time.monotonic() - started:.1f} s")
     return FailureClass.NOT_APPLICABLE.exit_code if found.suspects else 0
@@ -94,6 +98,25 @@ class _Search:
     repo: KernelRepo
     good: str
     bad: str
+
+
+def _mark(store: Store) -> Path:
+    """The file that is there while a search of this command line is not at its end."""
+    key = key_of({"argv": "\0".join(sys.argv[1:]), "folder": str(Path.cwd())})
+    return store.work("bisect") / key
+
+
+def _since(mark: Path, repeat: int, again: bool) -> float:
+    """From when on a kept verdict counts, s since the epoch.
+
+    `--repeat` asks for runs, not for what other searches found; those of the same
+    command that was stopped before its end are its own.
+    """
+    if repeat == 1 and not again:
+        return 0.0
+    if again or not mark.exists():
+        mark.write_text(f"{time.time()}\n")
+    return float(mark.read_text())
 
 
 def _one(scenario: str) -> Entry:

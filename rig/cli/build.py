@@ -9,7 +9,6 @@ import click
 
 from rig import doctor
 from rig.cli.options import bed_options, to_options
-from rig.errors import usage
 from rig.testbed import TestBed
 from rig.ui import Reporter
 
@@ -17,13 +16,10 @@ PARTS = ("qemu", "image", "modules", "firmware", "rootfs", "mcu_firmware")
 
 
 @click.command("build")
-@click.argument("parts", nargs=-1, metavar="[PART]...")
+@click.argument("parts", nargs=-1, type=click.Choice(PARTS), metavar="[PART]...")
 @bed_options
 def command(parts: tuple[str, ...], **arguments: Any) -> None:
     """Build artifacts: qemu, image, modules, firmware, rootfs, mcu_firmware (default: all)."""
-    for part in parts:
-        if part not in PARTS:
-            raise usage(f"no artifact {part!r}", f"one of: {', '.join(PARTS)}")
     ui = Reporter()
     doctor.ensure(ui)
     bed = TestBed(to_options(arguments), ui)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,6 +68,11 @@ def to_options(arguments: dict[str, Any], below: tuple[Path, ...] = ()) -> Optio
     if none and series:
         raise click.UsageError("--series and --no-series exclude each other")
     return Options(series=series if series or none else None, faults=faults, **values)
+
+
+def begin_of(again: bool) -> float:
+    """From when on kept verdicts count, s since the epoch: with ``--again`` from now on."""
+    return time.time() if again else 0.0
 
 
 def _fault(text: str) -> tuple[str, int]:

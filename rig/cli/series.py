@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from rig import catalogue, doctor
-from rig.cli.options import machine_options, to_options
+from rig.cli.options import begin_of, machine_options, to_options
 from rig.kernel.patches import load_series
 from rig.report import matrix as report
 from rig.report.keep import keep_series
@@ -58,7 +58,7 @@ def command(
     with ui.stage("machine"):
         bed.build_machine()
     states = states_of(bed.repo, bed.tree, loaded, patches.stem if patches.suffix else patches.name)
-    referee = Referee(bed, new_run_dir(bed.builder.store, "series"), again=again)
+    referee = Referee(bed, new_run_dir(bed.builder.store, "series"), since=begin_of(again))
     rows = matrix(referee, states, chosen, lambda row: ui.say(_progress(row, len(states))))
     out = Console(highlight=False)
     if not out.is_terminal:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from rig import catalogue, doctor
-from rig.cli.options import bed_options, to_options
+from rig.cli.options import bed_options, begin_of, to_options
 from rig.errors import FailureClass
 from rig.runner import new_run_dir
 from rig.states import Judged, Referee, State
@@ -39,7 +39,7 @@ def command(
     bed = TestBed(to_options(arguments), ui)
     doctor.ensure(ui)
     bed.build_machine()
-    referee = Referee(bed, new_run_dir(bed.builder.store, "verdict"), again=again)
+    referee = Referee(bed, new_run_dir(bed.builder.store, "verdict"), since=begin_of(again))
     row = referee.rule(State("tree", bed.tree.label, bed.tree), chosen)
     for judged in row.judged:
         click.echo(_line(judged))

@@ -137,5 +137,6 @@ def describe_exit(status: int, last_words: str, log: Path) -> RigError:
     if status == 0:
         return RigError(FailureClass.LOST, "the guest powered off or rebooted, and QEMU ended")
     how = f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
-    hint = "a crash of the device model? `rig gdb --qemu` runs it under gdb" if status < 0 else ""
+    crash = "a crash of the device model? run the line in qemu.cmdline under `gdb --args`"
+    hint = crash if status < 0 else ""
     return RigError(FailureClass.LOST, f"QEMU {how}: {last_words}", hint=hint, log=log)

@@ -11,6 +11,7 @@ import pytest
 
 from rig.bisect import Bisection, Bisector, GitHistory, Kind, SeriesHistory
 from rig.catalogue import Entry, entries
+from rig.cli.bisect import _since
 from rig.errors import FailureClass, RigError
 from rig.kernel.repo import KernelRepo, Tree
 from rig.kernel.revisions import Revisions
@@ -119,6 +120,19 @@ def test_repeat_is_what_a_verdict_rests_on() -> None:
     found, judge = search("g g b b", repeat=3)
     assert [len(one.runs) for one in found.decisions] == [3] * len(found.decisions)
     assert len(judge.asked) == 3 * len(found.decisions)
+
+
+def test_repeated_runs_are_those_of_one_search(tmp_path: Path) -> None:
+    """Stopped before its end it goes on; a new search, or --again, starts from nothing."""
+    mark = tmp_path / "mark"
+    assert _since(mark, 1, again=False) == 0
+    assert not mark.exists()
+    begun = _since(mark, 3, again=False)
+    assert begun > 0
+    assert _since(mark, 3, again=False) == begun
+    assert _since(mark, 3, again=True) > begun
+    mark.unlink()
+    assert _since(mark, 3, again=False) > begun
 
 
 def test_a_flake_is_repeated_counted_and_told() -> None:

@@ -54,7 +54,7 @@ def kernel_tree(folder: Path, *, panthor: bool) -> Path:
         (["run", "--mutant", "gentle"], "no mutant 'gentle'"),
         (["run", "--series", "a", "--no-series"], "exclude each other"),
         (["run", "--contract", "v9"], "no contract 'v9'"),
-        (["build", "everything"], "no artifact 'everything'"),
+        (["build", "everything"], "'everything' is not one of 'qemu'"),
         (["teeth", "no-such-mutant"], "no mutant 'no-such-mutant'"),
         (["run", "--gpu", "g9999"], "no GPU 'g9999'"),
         (["verdict"], "Missing argument"),

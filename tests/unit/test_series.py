@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -176,9 +177,9 @@ class FakeRuns:
         self.root, self.verdict = root, verdict
         self.guests = 0
 
-    def referee(self, *, again: bool = False) -> Referee:
+    def referee(self, *, since: float = 0.0) -> Referee:
         bed = cast(TestBed, FakeBed(self.root))
-        return Referee(bed, self.root / "run", again=again, runner=self._run)
+        return Referee(bed, self.root / "run", since=since, runner=self._run)
 
     def _run(self, _bed: TestBed, chosen: Sequence[Entry], folder: Path) -> RunResult:
         self.guests += len(chosen)
@@ -222,10 +223,18 @@ def test_what_the_rig_could_not_find_is_not_kept(tmp_path: Path) -> None:
     assert runs.guests == 2
 
 
-def test_again_boots_guests_once_more(tmp_path: Path) -> None:
+def test_a_hang_is_not_kept(tmp_path: Path) -> None:
+    """A deadline on a busy machine looks the same."""
+    runs = FakeRuns(tmp_path, fail("no answer", FailureClass.HANG))
+    for _ in range(2):
+        assert not runs.referee().rule(state("a"), CHOSEN).judged[0].reused
+    assert runs.guests == 2
+
+
+def test_what_is_older_than_the_search_does_not_count(tmp_path: Path) -> None:
     runs = FakeRuns(tmp_path)
     runs.referee().rule(state("a"), CHOSEN)
-    referee = runs.referee(again=True)
+    referee = runs.referee(since=time.time())
     assert not referee.rule(state("a"), CHOSEN).judged[0].reused
     assert referee.rule(state("a-no-code-change"), CHOSEN).judged[0].reused
     assert runs.guests == 2

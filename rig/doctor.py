@@ -58,6 +58,7 @@ REQUIREMENTS = (
     Requirement("debian-archive-keyring", "checking signatures of sources",
                 file="/usr/share/keyrings/debian-archive-keyring.gpg"),
     Requirement("openssh-client", "`rig ssh`", command="ssh"),
+    Requirement("gdb-multiarch", "`rig gdb`", command="gdb-multiarch"),
     Requirement("clang-format", "`make test`: C layout", command="clang-format"),
     Requirement("shellcheck", "`make test`: shell scripts", command="shellcheck"),
 )  # fmt: skip

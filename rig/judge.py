@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -22,13 +22,17 @@ from rig.testbed import TestBed
 from rig.verdict.oracles import Complaint, complaints, token
 from rig.verdict.verdict import Outcome, Verdict, outcome_of
 
+OnFailure = Callable[[Session, Verdict, BaseException], None]
+"""Called while the guest of a failed scenario is still as the failure left it."""
+
 
 class Judge:
     """One run: a test bed, a folder, and the verdicts as they come."""
 
-    def __init__(self, bed: TestBed, run_dir: Path) -> None:
+    def __init__(self, bed: TestBed, run_dir: Path, on_failure: OnFailure | None = None) -> None:
         self.bed = bed
         self.run_dir = run_dir
+        self._on_failure = on_failure
         self.verdicts: list[Verdict] = []
         self._interrupted = False
         self.collect_error = ""
@@ -116,6 +120,8 @@ class Judge:
             error = no_space(self.run_dir) or error
         if error is not None or call.when == "call":
             self._record(item, error, call.duration)
+        if error is not None and call.when == "call":
+            self._show(item, error)
         if _not_applicable(error):
             report.outcome = "skipped"
             report.longrepr = (str(item.path), 0, f"NOT_APPLICABLE: {error}")
@@ -139,6 +145,12 @@ class Judge:
         )  # fmt: skip
         self.verdicts = [v for v in self.verdicts if v.scenario != name] + [verdict]
         self._keep_guest(item, verdict, error)
+
+    def _show(self, item: pytest.Item, error: BaseException) -> None:
+        """Let a person look at the guest of a failed scenario."""
+        scenario = getattr(item, "funcargs", {}).get("rig")
+        if self._on_failure is not None and isinstance(scenario, Scenario):
+            self._on_failure(scenario.session, self.verdicts[-1], error)
 
     def _explained(self, error: RigError, scenario: object) -> RigError:
         """A failed check together with what the logs and the device say: they know the cause.

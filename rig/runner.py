@@ -23,7 +23,7 @@ from rig import bundle, interrupt
 from rig.catalogue import Entry
 from rig.durations import Durations
 from rig.errors import FailureClass, infra
-from rig.judge import Judge
+from rig.judge import Judge, OnFailure
 from rig.store import Store, full_disk
 from rig.testbed import TestBed
 from rig.verdict.verdict import Outcome, Verdict
@@ -110,12 +110,18 @@ def default_jobs() -> int:
 
 
 def run(
-    bed: TestBed, entries: Sequence[Entry], run_dir: Path, *, jobs: int | None = None
+    bed: TestBed,
+    entries: Sequence[Entry],
+    run_dir: Path,
+    *,
+    jobs: int | None = None,
+    on_failure: OnFailure | None = None,
 ) -> RunResult:
     """Run scenarios, `jobs` guests at a time, the longest first.
 
     Every entry ends in exactly one verdict, in the order of `entries`; one that
-    does not is the rig's failure.
+    does not is the rig's failure. With `on_failure` (a person who wants to look) one
+    guest at a time.
     """
     if not entries:
         raise infra("no scenario was chosen: nothing would be judged", "`rig run --list`")
@@ -124,9 +130,11 @@ def run(
     record = bundle.begin(bed, run_dir, [entry.id for entry in entries])
     history = Durations(bed.builder.store)
     waiting = sorted(entries, key=lambda entry: history.expected(entry.id), reverse=True)
-    count = min(jobs or default_jobs(), len(waiting))
+    count = 1 if on_failure else min(jobs or default_jobs(), len(waiting))
     found = (
-        _one_by_one(bed, waiting, run_dir) if count == 1 else _pool(bed, waiting, run_dir, count)
+        _one_by_one(bed, waiting, run_dir, on_failure)
+        if count == 1
+        else _pool(bed, waiting, run_dir, count)
     )
     verdicts: dict[str, Verdict] = {}
     for verdict in found:
@@ -139,9 +147,11 @@ def run(
     return result
 
 
-def _one_by_one(bed: TestBed, entries: Sequence[Entry], run_dir: Path) -> Iterator[Verdict]:
+def _one_by_one(
+    bed: TestBed, entries: Sequence[Entry], run_dir: Path, on_failure: OnFailure | None
+) -> Iterator[Verdict]:
     for entry in entries:
-        yield _judge(bed, entry, run_dir)
+        yield _judge(bed, entry, run_dir, on_failure)
 
 
 def _pool(bed: TestBed, entries: Sequence[Entry], run_dir: Path, jobs: int) -> Iterator[Verdict]:
@@ -191,10 +201,13 @@ def _judge_inherited(entry: Entry, run_dir: Path) -> Verdict:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _judge(bed: TestBed, entry: Entry, run_dir: Path) -> Verdict:
+def _judge(
+    bed: TestBed, entry: Entry, run_dir: Path, on_failure: OnFailure | None = None
+) -> Verdict:
     """One scenario by pytest, its own report in a file: the user sees our table."""
-    judge = Judge(bed, run_dir)
+    judge = Judge(bed, run_dir, on_failure)
     arguments = [
+        *(["-s"] if on_failure else []),  # the terminal is the user's
         *("-q", *_ALONE, "--rootdir", str(entry.file.parent)),
         *("-c", "/dev/null", "-o", "python_files=*.py", "--no-header", "--tb=short"),
         entry.node,

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from rig.errors import usage
-from rig.scenarios.kit import Scenario
+from rig.scenarios.kit import HEAP, Scenario
+from rig.session import Session
 
 STAGES = ("booted", "pre-insmod", "probed")
 
@@ -24,6 +25,11 @@ def advance(scenario: Scenario, stage: str) -> None:
     if secure:
         scenario.load_optee()
     if stage == "probed":
-        takes_heap = secure and scenario.session.bed.contract.contract.name == "heap-name"
-        scenario.load_panthor(*([] if takes_heap else [None]))
+        scenario.load_panthor(heap_parameter(scenario.session))
         scenario.wait_bound()
+
+
+def heap_parameter(session: Session) -> str | None:
+    """The heap that panthor is given on the way to `probed`, if any."""
+    takes = session.config.flavour == "secure"
+    return HEAP if takes and session.bed.contract.contract.name == "heap-name" else None

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""What `rig shell` and `rig ssh` share: a guest at a stage, kept until the user leaves."""
+"""What the interactive commands share: a guest that runs, or a new one at a stage."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from rig import doctor
+from rig import bundle, doctor, live
 from rig.cli.options import F, bed_options, to_options
+from rig.errors import usage
 from rig.runner import new_run_dir
 from rig.scenarios.kit import Scenario
 from rig.session import GuestConfig, Session
@@ -29,6 +32,37 @@ def guest_options(function: F) -> F:
         function
     )
     return bed_options(function)
+
+
+def running_option(function: F) -> F:
+    """`--guest`: a guest that runs instead of a new one."""
+    wrap: Callable[[F], F] = click.option(
+        "--guest", "where", metavar="FOLDER|live",
+        help="A guest that runs: its folder, or `live` for the newest; default: a new guest.",
+    )  # fmt: skip
+    return wrap(function)
+
+
+def running(where: str) -> Path:
+    """Folder of the live guest that the user named; options of a new guest are refused with it."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if given and name in _OF_NEW:
+            raise usage(f"{parameter.opts[0]} chooses a new guest; --guest has one already")
+    return live.find(where)
+
+
+_OF_NEW = frozenset({
+    "stage", "direct", "kernel", "series", "no_series", "mutant", "contract", "gpu", "coherent",
+    "faults", "qemu_src", "tfa_src", "optee_src", "mcu_fw", "refresh",
+})  # fmt: skip
+
+
+def reopened(folder: Path) -> TestBed:
+    """What a live guest was made of."""
+    return bundle.reopen(live.read(folder).inputs, Reporter())
 
 
 @contextmanager

@@ -25,6 +25,7 @@ _COMMANDS = {
     "report": "a run as one HTML page: verdicts, reasons, one time line a guest",
     "shell": "a console in a guest at the stage you name",
     "ssh": "an ssh session in a guest at the stage you name",
+    "gdb": "gdb on a guest, with the symbols of its kernel and modules",
     "events": "what the emulated GPU reported, one line an event",
     "cs": "assemble and disassemble command streams",
     "build": "build artifacts without running anything",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 
 from rig import catalogue, doctor
 from rig.cli.options import bed_options, to_options
+from rig.cli.terminal import failed
 from rig.report import html, results, table
 from rig.report.junit import write_junit
 from rig.report.ktap import ktap
@@ -28,10 +30,25 @@ _FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
 @click.option("--list", "list_only", is_flag=True, help="List the scenarios and stop.")
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Guests at a time [default: cores].")
 @click.option("--soak", is_flag=True, help="Repeat ten times as often what scenarios repeat.")
+@click.option(
+    "--stop-on-failure",
+    "stop",
+    is_flag=True,
+    help="Keep the guest of a failed scenario alive, and say how to go in.",
+)
+@click.option("--pdb", is_flag=True, help="The same, with Python's debugger on the scenario first.")
 @click.option("--junit", type=_FILE, help="Write the verdicts as JUnit XML.")
 @click.option("--ktap", type=_FILE, help="Write the verdicts as KTAP.")
 @click.option("--json", type=_FILE, help="Write the verdicts as JSON.")
-def command(scenarios: tuple[str, ...], list_only: bool, jobs: int | None, **arguments: Any) -> int:
+def command(
+    *,
+    scenarios: tuple[str, ...],
+    list_only: bool,
+    jobs: int | None,
+    stop: bool,
+    pdb: bool,
+    **arguments: Any,
+) -> int:
     """Build what is needed, boot guests, run scenarios and print the verdicts.
 
     Exit code: 0 all pass, 1 a scenario failed, 125 cannot judge, 128 and above:
@@ -51,7 +68,8 @@ def command(scenarios: tuple[str, ...], list_only: bool, jobs: int | None, **arg
         bed.build_all()
     bed.require_contract()
     with ui.stage("scenarios"):
-        result = run(bed, chosen, new_run_dir(bed.builder.store), jobs=jobs)
+        look = partial(failed, debugger=pdb) if stop or pdb else None
+        result = run(bed, chosen, new_run_dir(bed.builder.store), jobs=jobs, on_failure=look)
     title = f"{bed.tree.label} · contract {bed.contract.contract.name} · {bed.options.gpu}"
     table.print_verdicts(out, title, result.verdicts)
     table.print_timings(out, ui.timings)

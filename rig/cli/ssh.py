@@ -4,20 +4,30 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 from typing import Any
 
 import click
 
-from rig.cli.guest import guest, guest_options
+from rig import live
+from rig.cli.guest import guest, guest_options, running, running_option
+from rig.cli.terminal import call
 
 
 @click.command("ssh")
+@running_option
 @guest_options
 @click.argument("remote", nargs=-1, metavar="[COMMAND]...")
-def command(remote: tuple[str, ...], stage: str, direct: bool, **arguments: Any) -> int:
+def command(
+    where: str | None, remote: tuple[str, ...], stage: str, direct: bool, **arguments: Any
+) -> int:
     """OpenSSH into a guest at a stage; with a COMMAND, run it and end with its status."""
+    if where is not None:
+        return _ssh(live.read(running(where)).ssh, remote)
     with guest(stage, direct, arguments) as session:
-        line = session.ssh_target.command_line()
-        click.echo(line, err=True)
-        return subprocess.run([*shlex.split(line), *remote], check=False).returncode
+        live.announce(session)
+        return _ssh(session.ssh_target.command_line(), remote)
+
+
+def _ssh(line: str, remote: tuple[str, ...]) -> int:
+    click.echo(line, err=True)
+    return call([*shlex.split(line), *remote])

@@ -173,6 +173,10 @@ class KernelRepo:
         except _GitError:
             return None
 
+    def archive(self, tree: Tree, folder: str) -> bytes:
+        """One folder of a state as a tar file."""
+        return self._git(["archive", tree.id, "--", folder], index=None)
+
     def checkout(self, tree: Tree) -> Path:
         """Make the worktree that state; only files that differ get a new time stamp.
 

@@ -19,6 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rig.session",),
     ("rig.verdict",),
     ("rig.bundle",),
+    ("rig.live", "rig.debug"),
     ("rig.scenarios", "rig.catalogue"),
     ("rig.judge", "rig.stages"),
     ("rig.durations",),

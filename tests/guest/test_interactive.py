@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""The interactive commands, driven on a terminal as a person does."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+PROMPT = r"rig# "
+BOOT_S, ANSWER_S = 300, 60
+LEAVE = "\x1d"
+
+Terminal = Callable[..., "pexpect.spawn[str]"]
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    """Start `rig …` on a terminal of its own; whatever still runs at the end is ended."""
+    started: list[pexpect.spawn[str]] = []
+
+    def start(*argv: str) -> pexpect.spawn[str]:
+        child = pexpect.spawn(
+            sys.executable, ["-m", "rig.cli.main", *argv], encoding="utf-8", timeout=ANSWER_S,
+            env={**os.environ, "TERM": "dumb"}, dimensions=(50, 200), codec_errors="replace",
+        )  # fmt: skip
+        child.logfile_read = sys.stdout  # pytest shows it when a test fails
+        started.append(child)
+        return child
+
+    yield start
+    for child in started:
+        child.close(force=True)
+
+
+def rig(*argv: str) -> subprocess.CompletedProcess[str]:
+    """Another terminal, as far as nothing is typed there."""
+    command = [sys.executable, "-m", "rig.cli.main", *argv]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+    print(done.stdout + done.stderr)
+    return done
+
+
+def folder_of(child: pexpect.spawn[str]) -> str:
+    """The guest's folder, from the commands that the rig offers."""
+    child.expect(r"rig ssh --guest (\S+)\r?\n", timeout=BOOT_S)
+    assert isinstance(child.match, re.Match)
+    return str(child.match[1])
+
+
+def test_shell_detaches_and_comes_back_while_the_kernel_talks(terminal: Terminal) -> None:
+    one = terminal("shell", "--direct", "--stage", "booted")
+    one.expect(PROMPT, timeout=BOOT_S)
+    one.sendline("(i=0; while :; do echo noise $i >/dev/kmsg; i=$((i+1)); usleep 20000; done) &")
+    one.expect(r"\[ *\d+\.\d+\] noise 5\r")
+    one.sendline("echo $((6 * 7))")
+    one.expect(r"\n42\r")
+    one.send(LEAVE)
+    where = folder_of(one)
+    one.expect("Enter to end it")
+
+    assert rig("ssh", "--guest", where, "pidof", "init").stdout.split() == ["1"]
+    two = terminal("shell", "--guest", where)
+    two.expect(r"noise \d+")
+    two.sendline("X=kept; echo $((50 - 8))")
+    two.expect(r"\n42\r")
+    two.send(LEAVE)
+    two.expect(pexpect.EOF)
+
+    one.sendline("c")
+    one.expect(r"noise \d+")
+    one.sendline('echo "<$X>"')
+    one.expect(r"\n<kept>\r")  # the same shell
+    one.send(LEAVE)
+    one.expect("Enter to end it")
+    one.sendline("")
+    one.expect(pexpect.EOF)
+    assert one.wait() == 0
+    assert rig("shell", "--guest", where).returncode == 129  # USAGE: no guest runs there
+
+
+def test_gdb_stops_in_panthor_fw_init(terminal: Terminal) -> None:
+    gdb = terminal("gdb", "--stage", "pre-insmod", "-b", "panthor_fw_init")
+    gdb.expect(r"\(gdb\) ", timeout=BOOT_S)
+    gdb.sendline("continue")
+    gdb.expect(r"Breakpoint 1\S*, panthor_fw_init \(ptdev=(ptdev@entry=)?0xffff\w+\)")
+    gdb.expect(r"panthor_fw\.c:\d+")
+    gdb.expect(r"\n\d+\t")  # the line itself
+    gdb.expect(r"\(gdb\) ")
+    gdb.sendline("backtrace -frame-info short-location")
+    gdb.expect(r"panthor_device_init \(.*do_init_module \(")
+    gdb.expect(r"\(gdb\) ")
+    gdb.sendline("list panthor_fw_init")
+    gdb.expect(r"int panthor_fw_init\(struct panthor_device \*ptdev\)")
+    gdb.expect(r"\(gdb\) ")
+    gdb.sendline("delete 1")
+    gdb.sendline("detach")
+    gdb.sendline("quit")
+    gdb.expect(pexpect.EOF)
+    assert gdb.wait() == 0
+
+
+SCENARIO = "fw-protected-section/in-heap"
+
+
+def test_a_failure_keeps_its_guest(terminal: Terminal) -> None:
+    run = terminal("run", "--pdb", "--mutant", "ignore-heap", SCENARIO)
+    run.expect(rf"{SCENARIO}: \w+: ", timeout=BOOT_S)
+    run.expect(r"\(Pdb\) ")
+    run.sendline("p rig.shell.run(['uname', '-m'], timeout=30).output")
+    run.expect("aarch64")
+    run.sendline("continue")
+    where = folder_of(run)
+    assert Path(where, "guest.json").exists()
+
+    loaded = rig("ssh", "--guest", where, "cat", "/sys/module/panthor/sections/.text").stdout
+    gdb = rig("gdb", "--guest", where, "--", "-batch", "-ex", "info symbol panthor_fw_ping_work")
+    assert re.search(rf"panthor is at {loaded.strip()}", gdb.stdout)
+    assert re.search(r"panthor_fw_ping_work( \+ 8)? in section \.text of .*panthor\.ko", gdb.stdout)
+    assert rig("ssh", "--guest", where, "uname", "-m").stdout == "aarch64\n"  # it goes on
+
+    run.expect("Enter to end it")
+    run.sendline("")
+    run.expect("0 passed, 1 failed")
+    run.expect(pexpect.EOF)
+    assert run.wait() == 1

@@ -13,7 +13,7 @@ from rig.cli.guest import guest, guest_options, running, running_option
 from rig.cli.terminal import call
 
 
-@click.command("ssh")
+@click.command("ssh", context_settings={"allow_interspersed_args": False})
 @running_option
 @guest_options
 @click.argument("remote", nargs=-1, metavar="[COMMAND]...")

@@ -95,7 +95,7 @@ def monitor(folder: Path) -> Iterator[Qmp]:
         qmp.close()
         raise infra(
             f"the spare monitor of {folder} does not answer: {error.message}",
-            "another `rig gdb`, `rig inspect` or `rig dump` may be using it",
+            "another command may be using it: one at a time",
         ) from error
     try:
         yield qmp

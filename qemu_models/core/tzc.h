@@ -21,7 +21,8 @@
 #include <stdint.h>
 
 #define TZC_MMIO_SIZE 0x1000u
-#define TZC_REGIONS   9u /* region 0 is the background */
+#define TZC_MMIO_IDS  0xfd0u /* from here on identification */
+#define TZC_REGIONS   9u     /* region 0 is the background */
 #define TZC_PAGE      UINT64_C(0x1000)
 #define TZC_MAX_SPANS (2 * TZC_REGIONS)
 

@@ -16,7 +16,7 @@
 #define REG_FAIL_CONTROL   0x028u
 #define REG_FAIL_ID        0x02cu
 #define REG_REGION         0x100u
-#define REG_ID             0xfd0u
+#define REG_ID             TZC_MMIO_IDS
 
 #define RGN_STRIDE     0x20u
 #define RGN_BASE_LOW   0x00u

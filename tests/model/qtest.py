@@ -37,7 +37,7 @@ class QTest:
         device: str = "",
         machine: str = "virt,gic-version=3",
         accel: str = "qtest",
-        firewall: bool = False,
+        firewall: bool | str = False,
     ) -> None:
         self.irq: dict[int, bool] = {}
         """Level of each line that has changed so far."""
@@ -46,9 +46,10 @@ class QTest:
         self._log, self._stderr, self._denials = (
             Path(self._folder.name) / name for name in ("events", "stderr", "denials")
         )
+        more = [firewall] if isinstance(firewall, str) else []  # options of the firewall
         guard: Sequence[str] = [
             "-chardev", f"file,id=fwev,path={self._denials}",
-            "-device", "tzc400,id=firewall,events=fwev",
+            "-device", ",".join(["tzc400,id=firewall,events=fwev", *more]),
         ] if firewall else []  # fmt: skip
         device = ",".join(filter(None, [device, "firewall=firewall" if firewall else ""]))
         self._qtest, self._monitor = Channel(), Channel()

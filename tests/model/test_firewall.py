@@ -25,7 +25,7 @@ CODE = RAM + 0x10000
 
 # EL3 programs the firewall over its registers, uses the memory, and drops to non-secure
 # EL1, which loads, stores and jumps there and reads a register of the firewall. Results
-# at x9: what EL3 read back, the number of aborts, then the ESR of each.
+# at x9: what EL3 read back, the number of aborts, an id, then the ESR of each.
 MAIN = (
     (0x10004000, "adr x0, vectors"),
     (0xD2A8002D, "mov x13, #0x40010000       // where the host put a copy of this"),
@@ -48,6 +48,8 @@ MAIN = (
     (0xB9000822, "str w2, [x1, #8]           // open the gate"),
     (0xB9400144, "ldr w4, [x10]"),
     (0xB9000124, "str w4, [x9]"),
+    (0x397FC024, "ldrb w4, [x1, #0xff0]      // component id, as OP-TEE reads it"),
+    (0xB9000924, "str w4, [x9, #8]"),
     (0xD2808620, "mov x0, #0x431"),
     (0xD51E1100, "msr scr_el3, x0            // non-secure, 64 bit"),
     (0xD28078A0, "mov x0, #0x3c5"),
@@ -125,6 +127,21 @@ def test_wrong_ranges_are_refused(qemu_binary: Path, value: str, why: str) -> No
         assert qemu.firewall("counter-regions") == 0
 
 
+def test_off_it_keeps_what_it_is_told_and_denies_nothing(qemu_binary: Path) -> None:
+    with QTest(qemu_binary, firewall="enforce=off") as qemu:
+        queue = Queue(mcu := Mcu(qemu))
+        assert mcu.boot() == STATUS_ENABLED
+        qemu.firewall("protect", RANGE)
+        assert qemu.firewall("counter-regions") == 1
+        qemu.write(PROTECTED, 7)
+        assert qemu.read(PROTECTED) == 7
+        queue.start([move32(1, 99), move32(2, BUFFER), move32(3, 0), STORE])
+        queue.vm.map(BUFFER, PROTECTED, PAGE)
+        qemu.step(1_000_000_000)
+        assert qemu.read(PROTECTED) == 99
+        assert qemu.firewall("counter-denials") == 0
+
+
 def test_reset_opens(qemu_binary: Path) -> None:
     with QTest(qemu_binary, firewall=True) as qemu:
         qemu.write(PROTECTED, 7)
@@ -183,8 +200,9 @@ def test_cpus_abort_unless_secure(qemu_binary: Path, tmp_path: Path) -> None:
             assert time.monotonic() < deadline, f"{qemu.read(RAM + 4)} aborts"
         result = qemu.memory(RAM, 48)
         denials = qemu.denials()
-    secure, _, load, store, fetch, register = struct.unpack("<2I8x4Q", result)
+    secure, _, ident, load, store, fetch, register = struct.unpack("<3I4x4Q", result)
     assert secure == 0x5A5A, "the secure world reads what it wrote"
+    assert ident == 0x0D
     assert [esr >> 26 for esr in (load, store, fetch, register)] == [0x25, 0x25, 0x21, 0x25]
     assert all(esr & 0x3F == 0x10 for esr in (load, store, fetch, register))
     assert [(e["addr"], e["access"], e["master"], e["cpu"]) for e in denials] == [

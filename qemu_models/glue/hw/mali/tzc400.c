@@ -101,7 +101,7 @@ static void glue_changed(void *opaque)
 {
     Tzc400 *s = opaque;
     TzcSpan spans[TZC_MAX_SPANS];
-    unsigned count = tzc_spans(&s->core, s->ram_base, ram_last(s), spans);
+    unsigned count = s->enforce ? tzc_spans(&s->core, s->ram_base, ram_last(s), spans) : 0;
 
     memory_region_transaction_begin();
     for (unsigned i = 0; i < TZC_MAX_SPANS; i++) {
@@ -208,7 +208,7 @@ bool tzc400_pass(Tzc400 *s, const char *master, unsigned nsaid, hwaddr addr, hwa
     };
 
     /* Devices and holes of the map have no firewall in front of them. */
-    return addr < s->ram_base || addr > ram_last(s) || tzc_check(&s->core, &access);
+    return !s->enforce || addr < s->ram_base || addr > ram_last(s) || tzc_check(&s->core, &access);
 }
 
 /* ---- registers ---- */
@@ -227,11 +227,18 @@ static void mmio_write(void *opaque, hwaddr offset, uint64_t value, unsigned siz
     tzc_mmio_write(&s->core, offset, value);
 }
 
+/* Registers are words, but drivers read the ids, which have a byte each, as bytes. */
+static bool mmio_accepts(void *opaque, hwaddr offset, unsigned size, bool is_write,
+                         MemTxAttrs attrs)
+{
+    return size == 4 || (!is_write && size == 1 && offset >= TZC_MMIO_IDS);
+}
+
 static const MemoryRegionOps mmio_ops = {
     .read = mmio_read,
     .write = mmio_write,
     .endianness = DEVICE_LITTLE_ENDIAN,
-    .valid = { .min_access_size = 4, .max_access_size = 4 },
+    .valid = { .min_access_size = 1, .max_access_size = 4, .accepts = mmio_accepts },
     .impl = { .min_access_size = 4, .max_access_size = 4 },
 };
 
@@ -399,6 +406,8 @@ static void tzc400_init(Object *obj)
 
 static const Property tzc400_properties[] = {
     DEFINE_PROP_CHR("events", Tzc400, events),
+    /* Off: what it is told is logged and kept, and every access passes. */
+    DEFINE_PROP_BOOL("enforce", Tzc400, enforce, true),
 };
 
 static void tzc400_class_init(ObjectClass *klass, MaliClassData *data)

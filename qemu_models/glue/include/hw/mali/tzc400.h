@@ -44,6 +44,7 @@ struct Tzc400 {
     Tzc400Window window[TZC_MAX_SPANS];
     qemu_irq irq;
     MaliChardev events;
+    bool enforce;
     Tzc core;
 };
 

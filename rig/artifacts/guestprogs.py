@@ -38,6 +38,7 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
         "agent/transport.c",
     ),
     "heapctl": ("clients/heapctl.c",),
+    "memctl": ("clients/memctl.c",),
     "mmiobench": ("clients/mmiobench.c",),
     "gpuctl": (
         "clients/gpuctl.c",

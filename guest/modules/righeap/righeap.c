@@ -8,29 +8,36 @@
  *            live buffers together may take, with an optional K, M or G. An
  *            allocation that goes beyond fails with -ENOMEM. Default: no limit.
  *            No driver is bound to anything by this.
+ *   pool     "NAME SIZE" registers a heap whose buffers all lie in one range of
+ *            SIZE bytes, taken from CMA at once, as the pool of a TEE does. Whoever
+ *            owns a firewall can close the range to CPUs: from here on this module
+ *            touches it no more. Its limit is SIZE.
  *   limit    "NAME LIMIT" changes the limit. Live buffers stay.
  *   disable  "NAME" makes allocations fail with -EINVAL, as those from a TEE
  *            heap do when the TEE is gone. Live buffers stay.
  *   enable   "NAME" undoes that.
- *   list     one line per heap, in the order they were added.
+ *   list     one line per heap, in the order they were added. Those of a pool have
+ *            its physical address at the end.
  *   buffers  one line per live buffer. Does not read the buffers.
  *   dirty    the same, plus the number of bytes that don't have the fill value
- *            any more. This reads the buffers with the CPU.
+ *            any more. This reads the buffers with the CPU, but not those in pools.
  *   kick     "COUNT" binds a driver to a dummy device and unbinds it, COUNT
  *            times, which makes the driver core retry the deferred probes. Each
  *            round waits until they are through. Reads back as the number of
  *            rounds since the module was loaded.
  *
  * Buffers are physically contiguous, from the page allocator, so the largest one
- * is that of the highest page order (4 MiB with 4 KiB pages). They are filled
- * with FILL before they are handed out. As with the heaps of a TEE the dma-bufs
- * offer no CPU access, and mapping them doesn't do cache maintenance.
+ * is that of the highest page order (4 MiB with 4 KiB pages), or from the pool. They
+ * are filled with FILL before they are handed out; a pool is filled once. As with
+ * the heaps of a TEE the dma-bufs offer no CPU access, and mapping them doesn't do
+ * cache maintenance.
  *
  * There is no way to unregister a heap, so each one pins the module. The name of
  * a heap somebody else registered is refused, but not without a stack trace of
  * sysfs, because the framework creates the device before it checks the name.
  */
 
+#include <linux/bitmap.h>
 #include <linux/cleanup.h>
 #include <linux/debugfs.h>
 #include <linux/device/driver.h>
@@ -68,6 +75,9 @@ struct rig_heap {
 	unsigned long fails;
 	unsigned long live;
 	bool disabled;
+	struct page *pool;
+	unsigned long *pool_used;
+	size_t pool_size;
 	char name[NAME_SIZE];
 };
 
@@ -86,6 +96,9 @@ static LIST_HEAD(rig_heaps);
 static DEFINE_MUTEX(rig_kick_lock);
 static unsigned long rig_kicks;
 static struct dentry *rig_dir;
+
+/* Never bound. Pools are its DMA memory. */
+static struct platform_device *rig_pool_device;
 
 /* dma-buf */
 
@@ -154,6 +167,51 @@ static void rig_heap_unreserve(struct rig_heap *heap, size_t size)
 	heap->bytes -= size;
 }
 
+/* Pages of the pool, which may be closed to us: only their address is used. */
+static void *rig_pool_alloc(struct rig_heap *heap, size_t size)
+{
+	unsigned long pages = heap->pool_size / PAGE_SIZE, first;
+
+	guard(mutex)(&rig_lock);
+
+	first = bitmap_find_next_zero_area(heap->pool_used, pages, 0, size / PAGE_SIZE, 0);
+	if (first >= pages)
+		return NULL;
+
+	bitmap_set(heap->pool_used, first, size / PAGE_SIZE);
+	return page_address(heap->pool + first);
+}
+
+static void *rig_memory_alloc(struct rig_heap *heap, size_t size)
+{
+	void *vaddr;
+
+	if (heap->pool)
+		return rig_pool_alloc(heap, size);
+
+	/* Sizes beyond the highest page order are an error, not a bug. */
+	vaddr = alloc_pages_exact(size, GFP_KERNEL | __GFP_NOWARN);
+	if (vaddr)
+		memset(vaddr, FILL, size);
+
+	return vaddr;
+}
+
+static void rig_memory_free(struct rig_heap *heap, void *vaddr, size_t size)
+{
+	unsigned long first;
+
+	if (!heap->pool) {
+		free_pages_exact(vaddr, size);
+		return;
+	}
+
+	first = virt_to_page(vaddr) - heap->pool;
+
+	guard(mutex)(&rig_lock);
+	bitmap_clear(heap->pool_used, first, size / PAGE_SIZE);
+}
+
 static void rig_buffer_free(struct rig_buffer *buf)
 {
 	struct rig_heap *heap = buf->heap;
@@ -165,7 +223,7 @@ static void rig_buffer_free(struct rig_buffer *buf)
 		heap->live--;
 	}
 
-	free_pages_exact(buf->vaddr, size);
+	rig_memory_free(heap, buf->vaddr, size);
 	kfree(buf);
 	rig_heap_unreserve(heap, size);
 }
@@ -196,12 +254,10 @@ static struct rig_buffer *rig_buffer_alloc(struct rig_heap *heap, size_t size)
 	if (!buf)
 		goto err_unreserve;
 
-	/* Sizes beyond the highest page order are an error, not a bug. */
-	buf->vaddr = alloc_pages_exact(size, GFP_KERNEL | __GFP_NOWARN);
+	buf->vaddr = rig_memory_alloc(heap, size);
 	if (!buf->vaddr)
 		goto err_free;
 
-	memset(buf->vaddr, FILL, size);
 	buf->heap = heap;
 	buf->size = size;
 
@@ -259,6 +315,7 @@ static const struct dma_heap_ops rig_heap_ops = {
 
 enum rig_command {
 	RIG_ADD,
+	RIG_POOL,
 	RIG_LIMIT,
 	RIG_DISABLE,
 	RIG_ENABLE,
@@ -279,7 +336,40 @@ static struct rig_heap *rig_heap_find(const char *name)
 	return NULL;
 }
 
-static int rig_heap_add(const char *name, size_t limit)
+static int rig_pool_create(struct rig_heap *heap, size_t size)
+{
+	struct device *dev = &rig_pool_device->dev;
+	dma_addr_t dma;
+
+	if (!size || !PAGE_ALIGNED(size))
+		return -EINVAL;
+
+	heap->pool_used = bitmap_zalloc(size / PAGE_SIZE, GFP_KERNEL);
+	if (!heap->pool_used)
+		return -ENOMEM;
+
+	heap->pool = dma_alloc_pages(dev, size, &dma, DMA_BIDIRECTIONAL, GFP_KERNEL | __GFP_NOWARN);
+	if (!heap->pool) {
+		bitmap_free(heap->pool_used);
+		return -ENOMEM;
+	}
+
+	memset(page_address(heap->pool), FILL, size);
+	heap->pool_size = size;
+	return 0;
+}
+
+static void rig_pool_destroy(struct rig_heap *heap)
+{
+	if (!heap->pool)
+		return;
+
+	dma_free_pages(&rig_pool_device->dev, heap->pool_size, heap->pool, page_to_phys(heap->pool),
+		       DMA_BIDIRECTIONAL);
+	bitmap_free(heap->pool_used);
+}
+
+static int rig_heap_add(const char *name, size_t limit, bool pool)
 {
 	struct dma_heap_export_info exp_info = { .ops = &rig_heap_ops };
 	struct rig_heap *heap;
@@ -299,6 +389,14 @@ static int rig_heap_add(const char *name, size_t limit)
 	heap->limit = limit;
 	INIT_LIST_HEAD(&heap->buffers);
 
+	if (pool) {
+		ret = rig_pool_create(heap, limit);
+		if (ret) {
+			kfree(heap);
+			return ret;
+		}
+	}
+
 	exp_info.name = heap->name;
 	exp_info.priv = heap;
 
@@ -308,6 +406,7 @@ static int rig_heap_add(const char *name, size_t limit)
 	if (IS_ERR(heap->heap)) {
 		ret = PTR_ERR(heap->heap);
 		module_put(THIS_MODULE);
+		rig_pool_destroy(heap);
 		kfree(heap);
 		return ret;
 	}
@@ -323,8 +422,11 @@ static int rig_run(enum rig_command command, const char *name, const size_t *lim
 	guard(mutex)(&rig_lock);
 
 	heap = rig_heap_find(name);
-	if (command == RIG_ADD)
-		return heap ? -EEXIST : rig_heap_add(name, limit ? *limit : SIZE_MAX);
+	if (command == RIG_ADD || command == RIG_POOL) {
+		if (heap)
+			return -EEXIST;
+		return rig_heap_add(name, limit ? *limit : SIZE_MAX, command == RIG_POOL);
+	}
 
 	if (!heap)
 		return -ENOENT;
@@ -365,7 +467,7 @@ static ssize_t rig_command_write(struct file *file, const char __user *user, siz
 			return -EINVAL;
 	}
 
-	if (command == RIG_LIMIT && !number)
+	if ((command == RIG_LIMIT || command == RIG_POOL) && !number)
 		return -EINVAL;
 	if ((command == RIG_DISABLE || command == RIG_ENABLE) && number)
 		return -EINVAL;
@@ -394,9 +496,15 @@ static int list_show(struct seq_file *s, void *unused)
 			   heap->name, heap->disabled, heap->allocs, heap->fails, heap->live,
 			   heap->bytes);
 		if (heap->limit == SIZE_MAX)
-			seq_puts(s, "none\n");
+			seq_puts(s, "none");
 		else
-			seq_printf(s, "%zu\n", heap->limit);
+			seq_printf(s, "%zu", heap->limit);
+		if (heap->pool) {
+			phys_addr_t phys = page_to_phys(heap->pool);
+
+			seq_printf(s, " pool=%pa", &phys);
+		}
+		seq_putc(s, '\n');
 	}
 
 	return 0;
@@ -429,7 +537,7 @@ static void rig_show_buffers(struct seq_file *s, bool dirty)
 
 			seq_printf(s, "%s phys=%pa size=%zu mappings=%u", heap->name, &start,
 				   buf->size, buf->mappings);
-			if (dirty)
+			if (dirty && !heap->pool)
 				seq_printf(s, " dirty=%zu", rig_buffer_dirty(buf));
 			seq_putc(s, '\n');
 		}
@@ -522,13 +630,26 @@ static int __init righeap_init(void)
 	if (ret)
 		return ret;
 
+	rig_pool_device =
+		platform_device_register_simple("righeap-pool", PLATFORM_DEVID_NONE, NULL, 0);
+	if (IS_ERR(rig_pool_device)) {
+		ret = PTR_ERR(rig_pool_device);
+		goto err_driver;
+	}
+
+	/* Without a limit on addresses memory isn't taken from the small DMA zone. */
+	ret = dma_coerce_mask_and_coherent(&rig_pool_device->dev, DMA_BIT_MASK(64));
+	if (ret)
+		goto err_device;
+
 	rig_dir = debugfs_create_dir("righeap", NULL);
 	if (IS_ERR(rig_dir)) {
-		platform_driver_unregister(&rig_kick_driver);
-		return PTR_ERR(rig_dir);
+		ret = PTR_ERR(rig_dir);
+		goto err_device;
 	}
 
 	rig_create_command("add", RIG_ADD);
+	rig_create_command("pool", RIG_POOL);
 	rig_create_command("limit", RIG_LIMIT);
 	rig_create_command("disable", RIG_DISABLE);
 	rig_create_command("enable", RIG_ENABLE);
@@ -538,6 +659,12 @@ static int __init righeap_init(void)
 	debugfs_create_file("kick", 0600, rig_dir, NULL, &rig_kick_fops);
 
 	return 0;
+
+err_device:
+	platform_device_unregister(rig_pool_device);
+err_driver:
+	platform_driver_unregister(&rig_kick_driver);
+	return ret;
 }
 module_init(righeap_init);
 
@@ -545,6 +672,7 @@ module_init(righeap_init);
 static void __exit righeap_exit(void)
 {
 	debugfs_remove_recursive(rig_dir);
+	platform_device_unregister(rig_pool_device);
 	platform_driver_unregister(&rig_kick_driver);
 }
 module_exit(righeap_exit);

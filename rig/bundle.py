@@ -4,7 +4,7 @@
 `run.json` lies in the folder of a run and says what was tested on what, by content;
 `guest.json` lies in each guest's folder and says what a scenario wanted and got. The
 logs beside them are the guest's own: console.log, secure.log, gpu-events.jsonl,
-journal.jsonl (what the rig did), qemu.log, qemu.cmdline.
+firewall-events.jsonl, journal.jsonl (what the rig did), qemu.log, qemu.cmdline.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ class Inputs(msgspec.Struct):
     """Part, as `rig build` calls it -> content key."""
     options: list[str]
     """Arguments of `rig` that choose all this."""
+    firewall: bool = True
 
 
 class Row(msgspec.Struct):
@@ -193,6 +194,7 @@ def inputs_of(bed: TestBed) -> Inputs:
         gpu=options.gpu,
         faults=dict(options.faults),
         soak=options.soak,
+        firewall=options.firewall,
         artifacts={part: _folder(bed, part).name for part in PARTS},
         options=arguments_of(options),
     )
@@ -222,6 +224,8 @@ def arguments_of(options: Options) -> list[str]:
         out.append("--no-series")
     for fault, value in options.faults:
         out += ["--fault", f"{fault}={value}"]
+    if not options.firewall:
+        out += ["--firewall", "off"]
     return out + (["--gpu", options.gpu] if options.gpu != "g610" else [])
 
 
@@ -289,7 +293,7 @@ def reopen(inputs: Inputs, ui: Reporter) -> TestBed:
     Raises `RigError` (USAGE) that names what is gone and the command that makes it again.
     """
     bed = TestBed(Options(gpu=inputs.gpu, faults=tuple(inputs.faults.items())), ui)
-    bed.options = replace(bed.options, soak=inputs.soak)
+    bed.options = replace(bed.options, soak=inputs.soak, firewall=inputs.firewall)
     bed.tree = Tree(inputs.tree, inputs.label)
     gone = []
     for part, (kind, file) in PARTS.items():

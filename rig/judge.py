@@ -104,7 +104,7 @@ class Judge:
             if isinstance(scenario, Scenario):
                 scenario.session.anchor()
         if isinstance(scenario, Scenario):
-            found = complaints(scenario.session, scenario.expected)
+            found = complaints(scenario.session, scenario.expected, scenario.denials)
             self._complaints = [complaint.sentence for complaint in found]
             _raise_first(found, scenario)
         return result
@@ -159,7 +159,7 @@ class Judge:
         """
         if not isinstance(scenario, Scenario) or not scenario.session.vm.pid:
             return error
-        found = complaints(scenario.session, scenario.expected)
+        found = complaints(scenario.session, scenario.expected, scenario.denials)
         self._complaints = [complaint.sentence for complaint in found]
         oops = [complaint for complaint in found if complaint.failure is FailureClass.OOPS]
         if error.failure is FailureClass.OOPS:

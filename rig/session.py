@@ -21,11 +21,12 @@ from rig.guest.shell import AgentShell, GuestShell, RecordedShell
 from rig.guest.ssh import Ssh, SshTarget
 from rig.journal import NAME as JOURNAL
 from rig.journal import Entry, Journal
-from rig.machine.launch import Flavour, GpuSpec, LaunchSpec
+from rig.machine.launch import FIREWALL, Flavour, GpuSpec, LaunchSpec
 from rig.machine.vm import Vm
 from rig.testbed import TestBed
 
 GPU_PATH = "/machine/peripheral/gpu"
+FIREWALL_PATH = f"/machine/peripheral/{FIREWALL}"
 MCU_FIRMWARE = "/lib/firmware/arm/mali/arch{arch}/mali_csffw.bin"
 """Where the driver looks for the image: panthor_fw.c:811-814."""
 
@@ -101,6 +102,7 @@ class Session:
             smp=config.smp,
             memory_mib=config.memory_mib,
             gpu=GpuSpec(self.bed.gpu.name, self.bed.options.coherent, faults=faults),
+            firewall=self.bed.options.firewall,
         )
 
     def _initrd(self) -> Path:
@@ -150,6 +152,11 @@ class Session:
         """What the emulated GPU reported."""
         return self.vm.gpu_events
 
+    @property
+    def firewall(self) -> EventLog:
+        """What the firewall was told and what it denied."""
+        return self.vm.firewall_events
+
     def anchor(self) -> None:
         """Note where the guest's virtual time stands against the host's, if QEMU still answers."""
         before = time.monotonic_ns()
@@ -160,6 +167,14 @@ class Session:
     def counter(self, name: str) -> int:
         """One counter of the device, read past the guest."""
         return int(self.vm.qmp.qom_get(GPU_PATH, f"counter-{name}"))
+
+    def denials(self) -> int:
+        """How many accesses the firewall denied, read past the guest."""
+        return int(self.vm.qmp.qom_get(FIREWALL_PATH, "counter-denials"))
+
+    def protect(self, start: int, size: int) -> None:
+        """Close physical memory to CPUs: in the direct flavour nobody in the guest can."""
+        self.vm.qmp.qom_set(FIREWALL_PATH, "protect", f"{start:#x}+{size:#x}")
 
     def set_fault(self, name: str, value: int) -> None:
         """One row of the fault plan while the guest runs; 0 is off."""

@@ -156,7 +156,9 @@ def _inputs(bed: TestBed, entry: Entry, turn: int) -> dict[str, str]:
         "firmware": bed.firmware.name,
         "rootfs": bed.rootfs.parent.name,
         "mcu": bed.mcu_firmware.parent.name,
-        "device": f"{options.gpu} {options.coherent} {sorted(options.faults)}",
+        "device": (
+            f"{options.gpu} {options.coherent} {sorted(options.faults)} firewall={options.firewall}"
+        ),
         "file": files_digest([entry.file]),
         "rig": _rig_digest(),
     }

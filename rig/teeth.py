@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Broken drivers and devices on purpose: each must turn its scenarios red, and only those.
+"""Drivers, firmware, devices broken on purpose: each turns its scenarios red, and only those.
 
 A mutant row names its finding, the scenarios that must FAIL on it (killers) and
 scenarios that must still PASS (survivors). Both sides are checked; a rig failure
@@ -39,11 +39,13 @@ class Mutant:
     survivors: tuple[str, ...]
     faults: tuple[tuple[str, int], ...] = ()
     """A broken device instead of a broken driver: rows of the fault plan."""
+    firewall: bool = True
+    """False: nothing is broken but the firewall, which is off."""
 
     def options(self, base: Options) -> Options:
         """What is under test when this mutant is."""
-        if self.faults:
-            return replace(base, faults=self.faults)
+        if self.faults or not self.firewall:
+            return replace(base, faults=self.faults, firewall=self.firewall)
         return replace(base, mutant=self.name)
 
 
@@ -78,6 +80,7 @@ def load(table: Path = TABLE) -> list[Mutant]:
             tuple(row["killers"]),
             tuple(row["survivors"]),
             tuple(row.get("faults", {}).items()),
+            row.get("firewall", True),
         )
         for row in rows
     ]

@@ -27,6 +27,7 @@ from rig.ui import Reporter
 LINUX = SourceSpec("linux-source-7.3", "7.3.", ("trixie-backports", "sid", "forky"), kind="binary")
 SERIES = REPO / "kernel_config" / "series"
 MUTANTS = REPO / "kernel_config" / "mutants"
+FIRMWARE_MUTANTS = REPO / "firmware" / "mutants"
 DEFAULT_SERIES = SERIES / "heap-name"
 _MACHINE = ("qemu", "firmware", "rootfs", "mcu_firmware")
 
@@ -40,7 +41,7 @@ class Options:
     series: tuple[Path, ...] | None = None
     """Patches on top of it; None: heap-name on the default tree, nothing on the user's."""
     mutant: str | None = None
-    """A deliberately broken driver: one more patch on top."""
+    """A deliberately broken driver, or OP-TEE: one more patch on top."""
     contract: str | None = None
     """Pins the contract: a tree that does not speak it fails instead of being skipped."""
     gpu: str = "g610"
@@ -52,6 +53,8 @@ class Options:
     mcu_fw: Path | None = None
     faults: tuple[tuple[str, int], ...] = ()
     """Fault plan of the device at start: (name, argument)."""
+    firewall: bool = True
+    """False: protected memory is not protected, to see what then goes unnoticed."""
     refresh: bool = False
     """Ask apt for newer versions of what was fetched before."""
     soak: bool = False
@@ -76,16 +79,21 @@ class Options:
         series = self.series
         if series is None:
             series = (DEFAULT_SERIES,) if self.kernel is None else ()
-        return (*series, *([mutant_patch(self.mutant)] if self.mutant else []))
+        patch = mutant_patch(self.mutant) if self.mutant else None
+        return (*series, *([patch] if patch and patch.parent == MUTANTS else []))
+
+    def firmware_mutant(self) -> Path | None:
+        """The patch that breaks OP-TEE, if that is what the mutant does."""
+        patch = mutant_patch(self.mutant) if self.mutant else None
+        return patch if patch and patch.parent == FIRMWARE_MUTANTS else None
 
 
 def mutant_patch(name: str) -> Path:
     """The patch of a mutant. Raises `RigError` (USAGE) that lists the names."""
-    path = MUTANTS / f"{name}.patch"
-    if not path.is_file():
-        names = ", ".join(sorted(p.stem for p in MUTANTS.glob("*.patch")))
-        raise usage(f"no mutant {name!r}", f"one of: {names}")
-    return path
+    patches = {p.stem: p for folder in (MUTANTS, FIRMWARE_MUTANTS) for p in folder.glob("*.patch")}
+    if name not in patches:
+        raise usage(f"no mutant {name!r}", f"one of: {', '.join(sorted(patches))}")
+    return patches[name]
 
 
 class TestBed:
@@ -183,9 +191,11 @@ class TestBed:
     @cached_property
     def firmware(self) -> Path:
         """Folder with flash.bin (TF-A, OP-TEE, BL33) and the ELF files."""
-        return self.builder.get(
-            FirmwareRecipe(tfa=self.options.tfa_src, optee=self.options.optee_src)
-        ).path
+        options = self.options
+        recipe = FirmwareRecipe(
+            tfa=options.tfa_src, optee=options.optee_src, mutant=options.firmware_mutant()
+        )
+        return self.builder.get(recipe).path
 
     @cached_property
     def rootfs(self) -> Path:

@@ -49,6 +49,7 @@ OPTEE_SWITCHES: Mapping[str, str] = {
     "CFG_SECURE_DATA_PATH": "y",
     "CFG_CORE_DYN_PROTMEM": "y",
     "CFG_QEMU_PROTMEM_SIZE": hex(POOL_BYTES),  # our patch
+    "CFG_TZC400": "y",  # what closes it; QEMU must have `-device tzc400`
     "CFG_ENABLE_EMBEDDED_TESTS": "n",  # default: a secure timer interrupt every second
     "CFG_DT_DRIVER_EMBEDDED_TEST": "n",
     "CFG_PKCS11_TA": "n",
@@ -74,20 +75,29 @@ class _Part:
 
     label: str
     spec: SourceSpec
+    mutant: Path | None = None
 
     @property
     def patches(self) -> tuple[Path, ...]:
-        return tuple(sorted((REPO / "firmware" / "patches" / self.label).glob("*.patch")))
+        ours = sorted((REPO / "firmware" / "patches" / self.label).glob("*.patch"))
+        return (*ours, *([self.mutant] if self.mutant else []))
 
 
 class FirmwareRecipe(Recipe):
-    """`flash.bin` and its ELF files; `optee` and `tfa` are trees of the user's own."""
+    """`flash.bin` and its ELF files; `optee` and `tfa` are trees of the user's own.
+
+    `mutant`: one more patch, which breaks OP-TEE on purpose.
+    """
 
     name: ClassVar[str] = "firmware"
     version: ClassVar[int] = 1
 
-    def __init__(self, *, optee: Path | None = None, tfa: Path | None = None) -> None:
-        self.optee = _Part("optee", SourceSpec("optee-os", "4.", ("sid", "forky"), override=optee))
+    def __init__(
+        self, *, optee: Path | None = None, tfa: Path | None = None, mutant: Path | None = None
+    ) -> None:
+        self.optee = _Part(
+            "optee", SourceSpec("optee-os", "4.", ("sid", "forky"), override=optee), mutant
+        )
         self.tfa = _Part(
             "tfa", SourceSpec("arm-trusted-firmware", "2.12.", ("trixie",), override=tfa)
         )

@@ -13,7 +13,7 @@ import msgspec
 from rich.console import Console
 
 from rig.errors import usage
-from rig.gpu.event_table import BY_KIND
+from rig.gpu.event_table import ALL_KINDS
 from rig.gpu.events import Event, EventLog
 from rig.gpu.pretty import pretty
 from rig.store import default_root
@@ -34,10 +34,11 @@ def command(
     """What the emulated GPU reported, one line an event: docs/events.md.
 
     Columns: number, virtual time in s, kind, fields. Without RUN_DIR: the newest run.
+    The firewall's log is read when it is named: RUN_DIR/SCENARIO/firewall-events.jsonl.
     """
-    unknown = sorted(set(kinds) - BY_KIND.keys())
+    unknown = sorted(set(kinds) - ALL_KINDS.keys())
     if unknown:
-        raise usage(f"no such kind of event: {unknown[0]}", f"one of: {', '.join(BY_KIND)}")
+        raise usage(f"no such kind of event: {unknown[0]}", f"one of: {', '.join(ALL_KINDS)}")
     where = where or newest_run(default_root() / "runs")
     printer = _Printer(where, kinds, since, as_json)
     try:

@@ -25,7 +25,7 @@ _PATCHES = (
     click.option("--series", type=_PATH, multiple=True, metavar="DIR|MBOX",
                  help="Patches on top, in order. Default without --kernel: our heap-name series."),
     click.option("--no-series", is_flag=True, help="Apply nothing: the unpatched tree."),
-    click.option("--mutant", metavar="NAME", help="Break the driver: kernel_config/mutants/NAME."),
+    click.option("--mutant", metavar="NAME", help="Break driver or OP-TEE: `rig teeth --list`."),
     click.option("--contract", metavar="NAME", help="Fail unless the tree speaks this contract."),
 )  # fmt: skip
 _MACHINE = (
@@ -33,6 +33,8 @@ _MACHINE = (
     click.option("--coherent", is_flag=True, help="The GPU sees the CPU's caches."),
     click.option("--fault", "faults", multiple=True, metavar="NAME=N",
                  help="Break the device: a row of its fault plan."),
+    click.option("--firewall", type=click.Choice(["on", "off"]), default="on", show_default=True,
+                 help="Off: protected memory is closed to nobody."),
     click.option("--qemu-src", type=_PATH, metavar="TREE", help="QEMU source instead of apt's."),
     click.option("--tfa-src", type=_PATH, metavar="TREE", help="TF-A source instead of apt's."),
     click.option("--optee-src", type=_PATH, metavar="TREE", help="OP-TEE source instead of apt's."),
@@ -61,6 +63,7 @@ def to_options(arguments: dict[str, Any], below: tuple[Path, ...] = ()) -> Optio
     """Click's arguments as `Options`. `below`: the patches where there are no options for them."""
     values = dict(arguments)
     faults = tuple(_fault(text) for text in values.pop("faults"))
+    values["firewall"] = values.pop("firewall") == "on"
     if "series" not in values:
         return Options(series=below, faults=faults, **values)
     series: tuple[Path, ...] = values.pop("series")

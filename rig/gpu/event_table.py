@@ -185,6 +185,8 @@ FIREWALL: tuple[EventRow, ...] = (
 )  # fmt: skip
 """What the firewall reports, in a log of its own."""
 FIREWALL_KINDS = frozenset(row.kind for row in FIREWALL)
+ALL_KINDS: dict[str, EventRow] = {**BY_KIND, **{row.kind: row for row in FIREWALL}}
+"""Of both logs: a kind belongs to one of them."""
 
 
 _HEAD = ("| event | field | unit | meaning |", "|---|---|---|---|")

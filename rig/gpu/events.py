@@ -58,8 +58,8 @@ class EventLog:
     an error: an oracle that misses events would pass what it did not see.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, who: str = "GPU", kinds: Collection[str] = KINDS) -> None:
+        self._path, self._who, self._kinds = path, who, kinds
         self._offset = 0
         self._events: list[Event] = []
 
@@ -84,11 +84,12 @@ class EventLog:
         except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as exc:
             text = line[:80].decode(errors="replace")
             raise infra(
-                f"the GPU's event log has a line that is no event: {text!r}", log=self._path
+                f"the {self._who}'s event log has a line that is no event: {text!r}", log=self._path
             ) from exc
         if self._events and event.seq != self._events[-1].seq + 1:
+            before = self._events[-1].seq
             raise infra(
-                f"the GPU's event log has a gap: #{event.seq} follows #{self._events[-1].seq}",
+                f"the {self._who}'s event log has a gap: #{event.seq} follows #{before}",
                 log=self._path,
             )
         if event.fields.get("truncated"):
@@ -107,7 +108,7 @@ class EventLog:
 
     def of_kind(self, *kinds: str, since: int = -1) -> list[Event]:
         """Events of these kinds after `since`. An unknown kind is an error, not an empty list."""
-        _known(kinds)
+        self._known(kinds)
         return [event for event in self.since(since) if event.kind in kinds]
 
     def wait_for(
@@ -138,7 +139,7 @@ class EventLog:
                 told = f"the last is {last.kind} #{last.seq}" if last else "there is none at all"
                 raise RigError(
                     FailureClass.HANG,
-                    f"the GPU did not report {what} within {timeout:g} s; {told}",
+                    f"the {self._who} did not report {what} within {timeout:g} s; {told}",
                     log=self._path,
                 )
             time.sleep(min(_POLL_S, timeout))
@@ -152,15 +153,13 @@ class EventLog:
         health: Callable[[], RigError | None] = lambda: None,
     ) -> Event:
         """The first event of one kind after `since`."""
-        _known([kind])
+        self._known([kind])
         return self.wait_for(
             lambda event: event.kind == kind, timeout, since=since, what=f"`{kind}`", health=health
         )
 
-
-def _known(kinds: Collection[str]) -> None:
-    unknown = set(kinds) - KINDS
-    if unknown:
-        names = ", ".join(sorted(unknown))
-        known = ", ".join(sorted(KINDS))
-        raise infra(f"no such kind of GPU event: {names}", f"there are {known}")
+    def _known(self, kinds: Collection[str]) -> None:
+        unknown = set(kinds) - set(self._kinds)
+        if unknown:
+            names, known = (", ".join(sorted(words)) for words in (unknown, self._kinds))
+            raise infra(f"no such kind of {self._who} event: {names}", f"there are {known}")

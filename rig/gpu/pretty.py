@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
-from rig.gpu.event_table import BY_KIND, EXCEPTIONS, MMU_EXCEPTIONS, Unit
+from rig.gpu.event_table import ALL_KINDS, EXCEPTIONS, MMU_EXCEPTIONS, Unit
 from rig.gpu.events import Event
 
 _WHOLE = 1 << 48
@@ -16,7 +16,10 @@ _WHOLE = 1 << 48
 _HEX: tuple[Unit, ...] = ("mask", "va", "pa", "hex")
 _BAD = "bold red"
 _STYLES = (
-    (("violation", "mmu-fault", "gpu-fault", "cs-fault", "cs-fatal", "protm-fault"), _BAD),
+    (
+        ("violation", "mmu-fault", "gpu-fault", "cs-fault", "cs-fatal", "protm-fault", "denial"),
+        _BAD,
+    ),
     (("reset", "mcu-stop", "csg-terminate"), "yellow"),
     (("protm-pend", "protm-enter", "protm-exit", "protm-suspend"), "magenta"),
     (("csg-start", "csg-resume", "csg-suspend", "cs-blocked"), "green"),
@@ -34,7 +37,7 @@ def style_of(event: Event) -> str:
 
 def pretty(event: Event) -> Text:
     """One line: number, virtual time in s, kind, fields in their units."""
-    row = BY_KIND.get(event.kind)
+    row = ALL_KINDS.get(event.kind)
     units: dict[str, Unit] = {f.name: f.unit for f in row.fields} if row else {}
     text = Text(f"{event.seq:6} {event.vns // 10**9:5}.{event.vns % 10**9:09} ")
     text.append(f"{event.kind:<16}", style_of(event))

@@ -25,6 +25,8 @@ UNIX_PATH_MAX = 107
 """Longest path of a UNIX socket, bytes (sun_path less its NUL)."""
 AGENT_PORT = "agent-port"
 """Id of the agent's port: QEMU reports its opening and closing only for a port with an id."""
+FIREWALL = "firewall"
+"""Id of the firewall in front of the memory."""
 DEFAULT_APPEND = "console=ttyAMA0 printk.time=1 console_msg_format=syslog loglevel=8 panic=0"
 """`printk.time` is what lets the console tell kernel lines from output, the syslog
 format what lets the log's oracle tell a warning from a remark (``<4>[    1.0] ...``);
@@ -50,7 +52,11 @@ class GpuSpec:
         if self.cs_ips is not None:
             properties["cs-ips"] = self.cs_ips
         return _option(
-            self.device, **properties, events="gpuev", **dict(sorted(self.faults.items()))
+            self.device,
+            **properties,
+            events="gpuev",
+            firewall=FIREWALL,
+            **dict(sorted(self.faults.items())),
         )
 
 
@@ -76,6 +82,8 @@ class LaunchSpec:
     smp: int = 2
     memory_mib: int = 512
     gpu: GpuSpec | None = None
+    firewall: bool = True
+    """False: it can be programmed, as OP-TEE must, and denies nothing."""
     ssh_port: int = 0
     """Loopback port that leads to the guest's port 22; 0 lets the host choose."""
     socket_dir: Path | None = None
@@ -122,6 +130,11 @@ class LaunchSpec:
         """The GPU's events, one JSON object a line."""
         return self.run_dir / "gpu-events.jsonl"
 
+    @property
+    def firewall_log(self) -> Path:
+        """The firewall's events: what it was told and what it denied."""
+        return self.run_dir / "firewall-events.jsonl"
+
     def argv(self) -> list[str]:
         """The command, ready for `exec`."""
         return [
@@ -131,6 +144,7 @@ class LaunchSpec:
             *self._consoles(),
             *self._control(),
             *self._network(),
+            *self._firewall(),
             *self._gpu(),
             *(["-S"] if self.paused else []),
             *(["-incoming", "defer"] if self.incoming else []),
@@ -200,6 +214,13 @@ class LaunchSpec:
             *("-netdev", _option("user", id="net", restrict=True, ipv6=False, hostfwd=forward)),
             *("-device", "virtio-net-device,netdev=net"),
         ]
+
+    def _firewall(self) -> list[str]:
+        # OP-TEE dies without it, so that it is there even when it is to let everything pass.
+        events = _option("file", id="fwev", path=str(self.firewall_log))
+        off = {} if self.firewall else {"enforce": False}
+        device = _option("tzc400", id=FIREWALL, events="fwev", **off)
+        return ["-chardev", events, "-device", device]
 
     def _gpu(self) -> list[str]:
         if self.gpu is None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from rig.errors import FailureClass, RigError, infra, usage
+from rig.gpu.event_table import FIREWALL_KINDS
 from rig.gpu.events import EventLog
 from rig.guest.console import Console
 from rig.journal import Clocks, Journal
@@ -201,6 +202,11 @@ class Vm:
     def gpu_events(self) -> EventLog:
         """The GPU's events so far and to come."""
         return EventLog(self.spec.events_log)
+
+    @cached_property
+    def firewall_events(self) -> EventLog:
+        """What the firewall was told and what it denied."""
+        return EventLog(self.spec.firewall_log, "firewall", FIREWALL_KINDS)
 
     @cached_property
     def ram(self) -> GuestRam:

@@ -22,7 +22,7 @@ from rig.journal import NAME as JOURNAL
 from rig.journal import Entry, read
 from rig.verdict import klog, seclog
 
-SOURCES = ("kernel", "tty", "secure", "gpu", "step", "qmp")
+SOURCES = ("kernel", "tty", "secure", "gpu", "firewall", "step", "qmp")
 _HEADER = re.compile(r"\[ *(\d+\.\d{6})\](?:\[ *[TC]\d+\])? ?")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _STEPS = ("stage", "step", "spawn", "note")
@@ -53,7 +53,8 @@ def timeline(folder: Path, expected: Sequence[klog.Expected] = ()) -> list[Mark]
     clock = Clock(entries)
     marks = [
         *_steps(entries, clock),
-        *_events(folder / "gpu-events.jsonl"),
+        *_events(folder / "gpu-events.jsonl", "gpu"),
+        *_events(folder / "firewall-events.jsonl", "firewall"),
         *_kernel(folder / "console.log", clock, expected),
         *_secure(folder / "secure.log", entries, clock),
     ]
@@ -118,17 +119,17 @@ def _told(entry: Entry) -> str:
     return printable(text + (f" ✗ {entry.error}" if entry.error else ""))
 
 
-def _events(path: Path) -> list[Mark]:
+def _events(path: Path, source: str) -> list[Mark]:
     try:
         events = EventLog(path).read()
     except RigError as error:
-        return [Mark(0, "gpu", error.message, bad=True)]
+        return [Mark(0, source, error.message, bad=True)]
     found = []
     for event in events:
         head = f"{event.kind} "
         fields = pretty(event).plain.partition(head)[2].strip()
         bad = "red" in style_of(event)
-        found.append(Mark(event.vns, "gpu", printable(f"{head}{fields}"), bad))
+        found.append(Mark(event.vns, source, printable(f"{head}{fields}"), bad))
     return found
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from rig.scenarios.kit_device import Device
 from rig.scenarios.kit_driver import Driver
 from rig.scenarios.terms import (
+    FAULT_SAYS,
     GPU_DEVICE,
     HEAP,
     RENDER_NODE,
@@ -21,6 +22,7 @@ from rig.scenarios.terms import (
 )
 
 __all__ = [
+    "FAULT_SAYS",
     "GPU_DEVICE",
     "HEAP",
     "RENDER_NODE",

@@ -14,9 +14,10 @@ from rig.deadlines import COMMAND_S, PROBE_S, scaled
 from rig.errors import FailureClass, RigError
 from rig.guest.agent import Process
 from rig.guest.shell import CANNOT_RUN, GuestShell, ShellResult, client_fault, sh
-from rig.scenarios.terms import CLIENTS, DRIVER_SAYS, POLL_S, SETTLE_S, check
+from rig.scenarios.terms import CLIENTS, DRIVER_SAYS, POLL_S, SETTLE_S, Extent, check
 from rig.session import Session
 from rig.verdict import klog
+from rig.verdict.firewall import Denials
 
 T = TypeVar("T")
 ASSERT = FailureClass.ASSERT
@@ -33,6 +34,8 @@ class Channels:
         """The channel commands go over; a scenario may set it to `serial` or `ssh`."""
         self.expected: list[klog.Expected] = []
         """Kernel lines that this scenario provokes, with counts."""
+        self.denials: list[Denials] = []
+        """Accesses that this scenario makes the firewall deny, with counts."""
 
     # ---- channels
     @property
@@ -94,17 +97,24 @@ class Channels:
         return ended.stdout
 
     @contextmanager
-    def driver_may_complain(self) -> Iterator[None]:
+    def driver_may_complain(self, what: str = DRIVER_SAYS) -> Iterator[None]:
         """Whatever panthor prints inside the block is no finding: a failure is provoked there.
 
         What it says is never demanded, and a page fault, a GPU fault or an oops stays a
-        finding: verdicts rest on what is seen from outside. Raises as `sh` does.
+        finding unless `what` (FAULT_SAYS) covers it: verdicts rest on what is seen from
+        outside. Raises as `sh` does.
         """
         begin, end = (f"rig-mark-{secrets.token_hex(8)}" for _ in range(2))
         self.sh(f"echo {begin} > /dev/kmsg")
-        self.expected.append(klog.Expected(DRIVER_SAYS, None, (begin, end)))
+        self.expected.append(klog.Expected(what, None, (begin, end)))
         yield
         self.sh(f"echo {end} > /dev/kmsg")  # without it, the leave reaches to the log's end
+
+    def expect_denials(
+        self, access: str, where: Extent, count: int = 1, master: str = "cpu"
+    ) -> None:
+        """Declare accesses that the firewall denies; fewer or more of them fail the scenario."""
+        self.denials.append(Denials(master, access, where.start, where.size, count))
 
     def exists(self, path: str) -> bool:
         """Whether a path exists in the guest."""

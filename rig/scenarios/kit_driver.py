@@ -99,17 +99,28 @@ class Driver(Channels):
         """Load our helper module (`righeap`): heaps on demand, re-probes on demand."""
         self.sh("modprobe righeap")
 
-    def add_heap(self, name: str, limit: int) -> None:
-        """Register a heap of at most `limit` bytes; binds no device."""
+    def add_heap(self, name: str, limit: int) -> Extent:
+        """Register a heap of at most `limit` bytes, closed to CPUs; binds no device.
+
+        Nobody in the guest can program the firewall without a secure world, so that this
+        is done here: the heap is protected before it has given any memory away.
+        """
         self.load_helper()
-        self.sh(f"echo '{name} {limit}' > {RIGHEAP}/add")
+        self.sh(f"echo '{name} {limit}' > {RIGHEAP}/pool")
+        pool = Extent(int(self._heap(name)["pool"], 16), limit)
+        self.session.protect(pool.start, pool.size)
+        return pool
 
     def heap_bytes(self, name: str) -> int:
         """Bytes allocated from one of our heaps now."""
+        return int(self._heap(name)["bytes"])
+
+    def _heap(self, name: str) -> dict[str, str]:
+        """What our helper module says of one of its heaps."""
         for line in self.sh(f"cat {RIGHEAP}/list").splitlines():
             words = line.split()
             if words[:1] == [name]:
-                return int(dict(word.split("=") for word in words[1:])["bytes"])
+                return dict(word.split("=") for word in words[1:])
         raise RigError(FailureClass.INFRA, f"our helper module has no heap {name!r}")
 
     def wait_heap_bytes(self, name: str, wanted: int, after: str) -> None:

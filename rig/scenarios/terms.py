@@ -18,11 +18,13 @@ HEAP = "protected,secure-video"
 RENDER_NODE = "/dev/dri/renderD128"
 POWER = f"/sys/devices/platform/{GPU_DEVICE}/power"
 DRIVER = "/sys/bus/platform/drivers/panthor"
-CLIENTS = ("gpuctl", "heapctl")
+CLIENTS = ("gpuctl", "heapctl", "memctl")
 """Our programs in the guest; their last line is `RESULT ok` or `RESULT fail step=… why=…`."""
 RIGHEAP = "/sys/kernel/debug/righeap"
 DRIVER_SAYS = r"^panthor \S+: (?!.*(?:Unhandled Page fault|GPU Fault))"
 """A line about the GPU's device, from the driver or the driver core, that tells no fault."""
+FAULT_SAYS = r"^panthor \S+: (?!.*Unhandled Page fault)|^CS_FA(?:TAL|ULT)"
+"""The same, with a fault of the GPU or of a stream: where a bus error is provoked."""
 POLL_S = 0.05
 SETTLE_S = 5.0
 """Buffers are freed by a worker after the call that let them go."""

@@ -17,9 +17,11 @@ from rig.deadlines import COMMAND_S, scaled
 from rig.errors import FailureClass, RigError
 from rig.guest.shell import GuestShell, sh
 from rig.session import Session
-from rig.verdict import klog, seclog
+from rig.verdict import firewall, frames, klog, seclog
 
 POLL_S = 0.02
+SETTLE_S = 1.0
+"""From OP-TEE's announcement of a lend to the firewall's event: microseconds."""
 
 
 @dataclass(frozen=True)
@@ -50,25 +52,71 @@ def token(session: Session, shell: GuestShell) -> None:
         time.sleep(POLL_S)
 
 
-def complaints(session: Session, expected: Sequence[klog.Expected]) -> list[Complaint]:
-    """What the logs and the device have against a pass; empty: nothing."""
-    return [*kernel(session, expected), *secure(session), *device(session)]
+def complaints(
+    session: Session,
+    expected: Sequence[klog.Expected],
+    denials: Sequence[firewall.Denials] = (),
+) -> list[Complaint]:
+    """What logs, device and firewall have against a pass; empty: nothing.
+
+    `expected` and `denials` are what the scenario provokes on purpose.
+    """
+    return [
+        *kernel(session, expected),
+        *guard(session, denials),
+        *secure(session, provoked=bool(denials)),
+        *device(session),
+    ]
 
 
 def kernel(session: Session, expected: Sequence[klog.Expected]) -> list[Complaint]:
     """Findings in the kernel's log, less the lines that the scenario provokes on purpose."""
     found = klog.scan(session.vm.console_log(), expected)
-    return [Complaint(f.failure, f"kernel log: {f.title}") for f in found]
+    return [Complaint(f.failure, f"kernel log: {f.title}{_driver(session, f)}") for f in found]
 
 
-def secure(session: Session) -> list[Complaint]:
-    """Panics and errors in OP-TEE's log."""
+def _driver(session: Session, finding: klog.Finding) -> str:
+    """The line of the driver that an oops is about."""
+    frame = frames.culprit(finding.lines) if finding.failure is FailureClass.OOPS else None
+    if frame is None:
+        return ""
+    return f"; panthor: {frames.place(frame, session.bed.modules / 'panthor.ko')}"
+
+
+def guard(session: Session, denials: Sequence[firewall.Denials]) -> list[Complaint]:
+    """Accesses that the firewall denied, and memory that it does not guard although it should."""
+    found = firewall.unexpected(session.firewall.read(), session.denials(), denials)
+    if session.config.flavour == "secure":
+        found += [(FailureClass.ASSERT, text) for text in _open_lends(session)]
+    return [Complaint(failure, sentence) for failure, sentence in found]
+
+
+def _open_lends(session: Session) -> list[str]:
+    """OP-TEE announces a lend before it programs the firewall: a second look settles that."""
+    deadline = time.monotonic() + scaled(SETTLE_S)
+    while True:
+        log = seclog.parse(session.vm.secure_log())
+        found = firewall.open_lends(log, session.firewall.read())
+        if not found or time.monotonic() > deadline:
+            return found
+        time.sleep(POLL_S)
+
+
+def secure(session: Session, *, provoked: bool = False) -> list[Complaint]:
+    """Panics and errors in OP-TEE's log. `provoked`: its reports of denials are excused.
+
+    It reports a burst of denials once; the firewall's own log has them all.
+    """
     if session.config.flavour == "direct":
         return []
     log = seclog.parse(session.vm.secure_log())
     if not log.complete:
         return [Complaint(FailureClass.FIRMWARE, "the secure log does not show OP-TEE's start")]
-    return [Complaint(f.failure, f"secure log: {f.title}") for f in log.findings]
+    return [
+        Complaint(f.failure, f"secure log: {f.title}")
+        for f in log.findings
+        if not (provoked and f.rule == "firewall")
+    ]
 
 
 def device(session: Session) -> list[Complaint]:

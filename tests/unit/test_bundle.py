@@ -96,6 +96,7 @@ def test_options_become_arguments() -> None:
     words = bundle.arguments_of(options)
     assert words == ["--kernel", "k", "--mutant", "m", "--series", "s", "--fault", "x=1"]
     assert bundle.arguments_of(Options(series=())) == ["--no-series"]
+    assert bundle.arguments_of(Options(firewall=False)) == ["--firewall", "off"]
 
 
 def test_a_bundle_whose_artifacts_are_gone_says_which(

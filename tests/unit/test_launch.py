@@ -48,6 +48,7 @@ GOLDEN_DIRECT = """
 -device virtio-rng-device
 -netdev user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:0-:22
 -device virtio-net-device,netdev=net
+-chardev file,id=fwev,path=/run/1/firewall-events.jsonl -device tzc400,id=firewall,events=fwev
 """  # noqa: E501
 
 GOLDEN_SECURE = """
@@ -69,8 +70,9 @@ GOLDEN_SECURE = """
 -device virtio-rng-device
 -netdev user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:2222-:22
 -device virtio-net-device,netdev=net
+-chardev file,id=fwev,path=/run/1/firewall-events.jsonl -device tzc400,id=firewall,events=fwev
 -chardev file,id=gpuev,path=/run/1/gpu-events.jsonl
--device mali-csf,id=gpu,gpu=g610,coherent=on,cs-ips=1000,events=gpuev,fault-boot=on,fault-ping=2
+-device mali-csf,id=gpu,gpu=g610,coherent=on,cs-ips=1000,events=gpuev,firewall=firewall,fault-boot=on,fault-ping=2
 -S
 """  # noqa: E501
 
@@ -80,6 +82,11 @@ GOLDEN_SECURE = """
 )
 def test_the_whole_line(spec: LaunchSpec, golden: str) -> None:
     assert spec.argv() == shlex.split(golden)
+
+
+def test_a_firewall_that_is_off_is_still_there_for_op_tee() -> None:
+    argv = replace(SECURE, firewall=False).argv()
+    assert "tzc400,id=firewall,events=fwev,enforce=off" in argv
 
 
 def test_the_pasted_line_is_the_line() -> None:

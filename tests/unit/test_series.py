@@ -141,7 +141,7 @@ class FakeBed:
     def __init__(self, root: Path, tree: Tree | None = None) -> None:
         self.root, self.tree = root, tree
         self.builder = SimpleNamespace(store=Store(root / "cache"))
-        self.options = SimpleNamespace(gpu="g610", coherent=False, faults=())
+        self.options = SimpleNamespace(gpu="g610", coherent=False, faults=(), firewall=True)
         self.contract = SimpleNamespace(contract=SimpleNamespace(name="heap-name"))
         for part in ("image", "qemu", "firmware"):
             setattr(self, part, root / part / "key")

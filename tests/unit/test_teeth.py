@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from rig.catalogue import entries
 from rig.teeth import load, toothless
-from rig.testbed import MUTANTS
+from rig.testbed import FIRMWARE_MUTANTS, MUTANTS
 
 IDS = {entry.id for entry in entries()}
 
@@ -24,5 +24,6 @@ def test_every_row_has_both_sides_and_names_real_scenarios() -> None:
 
 
 def test_every_patch_has_a_row_and_every_driver_row_a_patch() -> None:
-    rows = {mutant.name for mutant in load() if not mutant.faults}
-    assert rows == {patch.stem for patch in MUTANTS.glob("*.patch")}
+    rows = {mutant.name for mutant in load() if mutant.firewall and not mutant.faults}
+    patches = [*MUTANTS.glob("*.patch"), *FIRMWARE_MUTANTS.glob("*.patch")]
+    assert rows == {patch.stem for patch in patches}

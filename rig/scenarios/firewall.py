@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""firewall: protected memory is closed to CPUs and to the GPU's normal mode, and handed back clean.
+
+Run with `--firewall off` these must fail: then nothing keeps anybody out.
+"""
+
+from __future__ import annotations
+
+from rig.errors import FailureClass
+from rig.scenarios.kit import FAULT_SAYS, HEAP, Extent, Scenario, check, scenario
+
+PAGE = 4096
+PATTERN = bytes(range(1, 256)) + b"\x5a"
+"""256 bytes without a zero and without a run."""
+RETURN = bytes.fromhex("c0035fd6")
+"""The arm64 instruction `ret`."""
+DID = {"read": "readable", "write": "writable", "exec": "executable"}
+
+
+@scenario()
+def test_cpu_kept_out(rig: Scenario) -> None:
+    """No CPU loads, stores or fetches in lent memory, but beside it; reclaimed, it is clean.
+
+    User space goes through /dev/mem; each denied access is a SIGBUS there, an event of the
+    firewall and a line of OP-TEE. The host, past the firewall, sees that nothing changed.
+    """
+    rig.load_optee()
+    keeper = rig.spawn("heapctl", HEAP, "hold", "4096")
+    keeper.expect("READY")
+    (lent,) = rig.lent()
+    fill(rig, lent)
+    check_closed(rig, lent)
+    check_open(rig, beside(rig, lent))
+    rig.finish(keeper)
+    rig.settle(lambda: len(rig.lent()), 0, "ranges still lent to OP-TEE without a buffer")
+    check(
+        PATTERN not in rig.ram.read(lent.start, lent.size),
+        "memory that OP-TEE gave back still holds what was protected: it was not scrubbed",
+    )
+    check_open(rig, probes(lent))
+
+
+@scenario(flavour="direct")
+def test_cpu_kept_out_direct(rig: Scenario) -> None:
+    """The same of a heap in the direct flavour, where the rig programs the firewall."""
+    pool = rig.add_heap("closed", 1 << 20)
+    fill(rig, pool)
+    check_closed(rig, pool)
+    check_open(rig, beside(rig, pool))
+
+
+@scenario()
+def test_gpu_kept_out(rig: Scenario) -> None:
+    """A job in normal mode that writes to a buffer of the heap faults and writes nothing."""
+    rig.load_optee()
+    rig.load_panthor()
+    rig.wait_bound()
+    (lent,) = rig.lent()
+    before = rig.ram.read(lent.start, lent.size)
+    rig.expect_denials("write", lent, master="gpu")
+    with rig.driver_may_complain(FAULT_SAYS):
+        done = rig.try_run("gpuctl", "job", f"heap={HEAP}", "value=0xc0ffee01")
+    check(
+        rig.ram.read(lent.start, lent.size) == before,
+        "a job in normal mode wrote to protected memory",
+    )
+    check(not done.ok, "a job in normal mode that wrote to protected memory ended well")
+    faults = rig.events("gpu-fault")
+    check(
+        any(e["access"] == "write" and lent.start <= e["addr"] < lent.end for e in faults),
+        "a denied write of the GPU was no bus fault for it",
+    )
+
+
+def probes(where: Extent) -> list[int]:
+    """Addresses to look at: the first and the last page, and one amid."""
+    return [where.start, where.start + where.size // 2 // PAGE * PAGE, where.end - PAGE]
+
+
+def beside(rig: Scenario, where: Extent) -> list[int]:
+    """The pages right before and right after a range, as far as there is memory."""
+    pages = [where.start - PAGE, where.end]
+    return [page for page in pages if rig.ram.base <= page < rig.ram.base + rig.ram.size]
+
+
+def fill(rig: Scenario, where: Extent) -> None:
+    """Past the firewall: the pattern everywhere, and an instruction at each probe."""
+    rig.ram.write(where.start, PATTERN * (where.size // len(PATTERN)))
+    for address in probes(where):
+        rig.ram.write(address, RETURN)
+
+
+def check_closed(rig: Scenario, where: Extent) -> None:
+    """Every access of a CPU dies of an external abort and is reported; nothing changes."""
+    before = rig.ram.read(where.start, where.size)
+    for access in ("read", "write", "exec"):
+        for address, result in tried(rig, access, probes(where)).items():
+            check(result != "ok", f"protected memory was {DID[access]} at {address:#x}")
+            check(result == "SIGBUS", f"{access} of protected memory ended in {result}, not SIGBUS")
+        rig.expect_denials(access, where, count=len(probes(where)))
+    check(
+        rig.ram.read(where.start, where.size) == before,
+        "protected memory changed although every write was denied",
+    )
+
+
+def check_open(rig: Scenario, addresses: list[int]) -> None:
+    """A CPU reads there: the control without which a machine that denies all would pass."""
+    for address, result in tried(rig, "read", addresses).items():
+        check(result == "ok", f"memory at {address:#x} is not protected, but a read got {result}")
+
+
+def tried(rig: Scenario, access: str, addresses: list[int]) -> dict[int, str]:
+    """What became of accesses from user space: ok or the name of a signal."""
+    said = rig.run("memctl", access, *map(hex, addresses)).output
+    lines = [dict(word.split("=") for word in line.split())
+             for line in said.splitlines() if line.startswith("access=")]  # fmt: skip
+    found = {int(line["address"], 16): line["result"] for line in lines}
+    check(list(found) == addresses, f"memctl {access} said: {said.strip()}", FailureClass.INFRA)
+    return found

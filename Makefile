@@ -1,45 +1,44 @@
 # SPDX-License-Identifier: MIT
 # `make run`: the whole answer, from nothing. `make test`: what CI runs.
 .DELETE_ON_ERROR:
-.PHONY: run test unit model fuzz teeth bench soak doctor clean
+.PHONY: run test unit model fuzz teeth bench soak doctor venv clean
 
 RIG := .venv/bin/rig
 PYTEST := .venv/bin/python -m pytest
 
-run: .venv/ready
+run: venv
 	$(RIG) run $(ARGS)
 
-test: .venv/ready
+test: venv
 	$(RIG) doctor --install --quiet
 	$(RIG) build
 	$(PYTEST) tests/lint tests/unit tests/model tests/guest $(ARGS)
 
-unit: .venv/ready
+unit: venv
 	$(PYTEST) tests/unit tests/lint $(ARGS)
 
-model: .venv/ready
+model: venv
 	$(PYTEST) tests/model $(ARGS)
 
 # A minute a target; ARGS="--seconds 600 streams". Needs clang (`rig doctor`).
-fuzz: .venv/ready
+fuzz: venv
 	.venv/bin/python -m tests.model.fuzz $(ARGS)
 
-teeth: .venv/ready
+teeth: venv
 	$(RIG) teeth $(ARGS)
 
-bench: .venv/ready
+bench: venv
 	$(RIG) bench $(ARGS)
 
 # 100 load/unload cycles and 1,000 groups' lives; `make run` has a tenth of that.
-soak: .venv/ready
+soak: venv
 	$(RIG) run --soak suspend-buffer/cycles suspend-buffer/returned driver/reload $(ARGS)
 
-doctor: .venv/ready
+doctor: venv
 	$(RIG) doctor
 
-.venv/ready: pyproject.toml constraints.txt scripts/setup.sh
-	sh scripts/setup.sh
-	touch $@
+venv:
+	@sh scripts/setup.sh
 
 clean:
 	rm -rf .venv

@@ -1,10 +1,26 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Makes .venv with the rig in it. Installs Python's venv package when run as root.
+# Makes .venv with the rig in it, or brings it up to date; nothing to do is the usual case.
+# Installs Python's venv package when run as root. PYTHON= names another interpreter.
+#
+# What .venv was made of stands in .venv/ready: contents, not times, which a checkout moves.
+# A venv cannot be renamed, so one that works is upgraded in place: pip fetches everything
+# before it touches anything, and what was there goes on working when that fails.
 set -eu
 cd "$(dirname "$0")/.."
 
-python=/usr/bin/python3
+ready=.venv/ready
+want="$PWD $(cat pyproject.toml constraints.txt scripts/setup.sh | sha256sum | cut -c1-64)"
+
+works() {
+    .venv/bin/python -c 'import rig, pip' 2>/dev/null
+}
+
+if [ "$(cat "$ready" 2>/dev/null)" = "$want" ] && works; then
+    exit 0
+fi
+
+python=${PYTHON:-/usr/bin/python3}
 [ -x "$python" ] || python=$(command -v python3 || echo "$python")
 
 if ! "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
@@ -20,7 +36,26 @@ if ! "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 
     python=/usr/bin/python3
 fi
 
-echo "making .venv"
-rm -rf .venv
-"$python" -m venv .venv
-.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+# made elsewhere, or by a Python that is gone: nothing in it can be used
+case "$(cat "$ready" "$ready.old" 2>/dev/null || true)" in
+"$PWD "*) works || rm -rf .venv ;;
+*) rm -rf .venv ;;
+esac
+
+if [ -d .venv ]; then
+    echo "bringing .venv up to date"
+    [ ! -e "$ready" ] || mv "$ready" "$ready.old"
+else
+    echo "making .venv"
+    "$python" -m venv .venv
+fi
+if ! .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+    -c constraints.txt -e '.[dev]'; then
+    [ ! -e "$ready.old" ] || mv "$ready.old" "$ready"
+    echo "rig: INFRA: pip could not install what the rig needs; see its lines above" >&2
+    [ ! -e "$ready" ] || echo "  .venv is as it was: .venv/bin/rig still works" >&2
+    echo "  next: check the network and pip's index, then the same command again" >&2
+    exit 128
+fi
+rm -f "$ready.old"
+echo "$want" >"$ready"

@@ -10,7 +10,7 @@ run: venv
 	$(RIG) run $(ARGS)
 
 test: venv
-	$(RIG) doctor --install --quiet
+	$(RIG) doctor --install --quiet --for test --for ssh --for gdb
 	$(RIG) build
 	$(PYTEST) tests/lint tests/unit tests/model tests/guest $(ARGS)
 

@@ -34,7 +34,7 @@ class Requirement:
 
 _CROSS_LIBC = "/usr/aarch64-linux-gnu/lib/libc.a"
 _PC = "/usr/lib/x86_64-linux-gnu/pkgconfig"
-REQUIREMENTS = (
+BUILD = (
     Requirement("git", "trees and series are git objects", command="git"),
     Requirement("make", "kernel, TF-A, OP-TEE", command="make"),
     Requirement("gcc", "QEMU and host tools", command="gcc"),
@@ -57,22 +57,46 @@ REQUIREMENTS = (
     Requirement("xz-utils", "unpacking source packages", command="xz"),
     Requirement("debian-archive-keyring", "checking signatures of sources",
                 file="/usr/share/keyrings/debian-archive-keyring.gpg"),
-    Requirement("openssh-client", "`rig ssh`", command="ssh"),
-    Requirement("gdb-multiarch", "`rig gdb`", command="gdb-multiarch"),
-    Requirement("clang-format", "`make test`: C layout", command="clang-format"),
-    Requirement("shellcheck", "`make test`: shell scripts", command="shellcheck"),
 )  # fmt: skip
-
+SSH = (Requirement("openssh-client", "the client", command="ssh"),)
+GDB = (Requirement("gdb-multiarch", "gdb for the guest", command="gdb-multiarch"),)
+TEST = (
+    Requirement("clang-format", "C layout", command="clang-format"),
+    Requirement("shellcheck", "shell scripts", command="shellcheck"),
+)
 _FUZZER = "/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a"
 FUZZ = (
-    Requirement("clang-14", "`make fuzz` only", command="clang-14"),
-    Requirement("libclang-rt-14-dev", "`make fuzz` only", file=_FUZZER),
-    Requirement("llvm-14", "`make fuzz` only: readable reports", command="llvm-symbolizer-14"),
+    Requirement("clang-14", "the compiler", command="clang-14"),
+    Requirement("libclang-rt-14-dev", "libFuzzer", file=_FUZZER),
+    Requirement("llvm-14", "readable reports", command="llvm-symbolizer-14"),
 )
-"""What only `make fuzz` needs; nothing else installs or asks for it."""
 
 
-def missing(wanted: Sequence[Requirement] = REQUIREMENTS) -> list[Requirement]:
+@dataclass(frozen=True)
+class Need:
+    """What a command needs beside what all need; `rig doctor --for` names it."""
+
+    command: str
+    """The commands, for people."""
+    requirements: tuple[Requirement, ...]
+
+
+NEEDS = {
+    "run": Need("make run, and every rig command that builds or boots", BUILD),
+    "ssh": Need("rig ssh", SSH),
+    "gdb": Need("rig gdb", GDB),
+    "test": Need("make test", TEST),
+    "fuzz": Need("make fuzz", FUZZ),
+}
+"""By the name that `--for` takes. Nothing installs or asks for what another command needs."""
+
+
+def needed_by(*names: str) -> tuple[Requirement, ...]:
+    """What some of `NEEDS` need together."""
+    return tuple(one for name in names for one in NEEDS[name].requirements)
+
+
+def missing(wanted: Sequence[Requirement] = BUILD) -> list[Requirement]:
     """Requirements that are not met."""
     return [requirement for requirement in wanted if not requirement.met()]
 
@@ -83,15 +107,19 @@ def apt_command(requirements: list[Requirement]) -> str:
     return f"apt-get install -y --no-install-recommends {packages}"
 
 
-def ensure(ui: Reporter) -> None:
-    """Install what is missing when run as root, and say so; else raise with the command."""
-    lacking = missing()
+def ensure(ui: Reporter, *also: str) -> None:
+    """Install what is missing to build and boot, and for some more of `NEEDS`.
+
+    Only when run as root, and it says so; else raises `RigError` (INFRA) with the command.
+    """
+    wanted = needed_by("run", *also)
+    lacking = missing(wanted)
     if not lacking:
         return
     command = apt_command(lacking)
     if os.geteuid() != 0:
         raise infra(
-            f"{len(lacking)} build packages are missing: "
+            f"{len(lacking)} packages are missing: "
             + ", ".join(requirement.package for requirement in lacking),
             f"sudo {command}",
         )
@@ -102,7 +130,7 @@ def ensure(ui: Reporter) -> None:
         if done.returncode != 0:
             reason = (done.stderr.strip().splitlines() or ["no output"])[-1]
             raise infra(f"{' '.join(argv[:2])} failed: {reason}", f"run it by hand: {command}")
-    still = missing()
+    still = missing(wanted)
     if still:
         raise infra(
             f"still missing after installing: {', '.join(r.package for r in still)}", command

@@ -57,7 +57,7 @@ def command(
             return call([commands.GDB, "-q", "-p", str(record.qemu), *more])
         secure = secure and record.flavour == "secure"
         return _running(reopened(folder), folder, breaks, secure, more)
-    with guest(stage, direct, arguments) as session:
+    with guest(stage, direct, arguments, "gdb") as session:
         live.announce(session)
         if stage == "pre-insmod":
             _load_when_it_goes_on(session)

@@ -66,11 +66,11 @@ def reopened(folder: Path) -> TestBed:
 
 
 @contextmanager
-def guest(stage: str, direct: bool, arguments: dict[str, Any]) -> Iterator[Session]:
-    """A guest at `stage`."""
+def guest(stage: str, direct: bool, arguments: dict[str, Any], *needs: str) -> Iterator[Session]:
+    """A guest at `stage`; `needs`: what the caller needs on this machine (`doctor.NEEDS`)."""
     ui = Reporter()
     bed = TestBed(to_options(arguments), ui)
-    doctor.ensure(ui)
+    doctor.ensure(ui, *needs)
     bed.build_all()
     config = GuestConfig("direct" if direct else "secure")
     run_dir = new_run_dir(bed.builder.store, "shell")

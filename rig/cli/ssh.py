@@ -23,7 +23,7 @@ def command(
     """OpenSSH into a guest at a stage; with a COMMAND, run it and end with its status."""
     if where is not None:
         return _ssh(live.read(running(where)).ssh, remote)
-    with guest(stage, direct, arguments) as session:
+    with guest(stage, direct, arguments, "ssh") as session:
         live.announce(session)
         return _ssh(session.ssh_target.command_line(), remote)
 

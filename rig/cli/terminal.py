@@ -30,7 +30,7 @@ def call(argv: Sequence[str]) -> int:
         try:
             return subprocess.run(argv, check=False).returncode
         except FileNotFoundError as exc:
-            raise infra(f"{argv[0]} is not there", "`rig doctor --install`") from exc
+            raise infra(f"{argv[0]} is not there", "`rig doctor` names its package") from exc
 
 
 @contextmanager

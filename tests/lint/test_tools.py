@@ -24,7 +24,7 @@ def tracked(*patterns: str) -> list[str]:
 
 def run(argv: Sequence[str]) -> None:
     if shutil.which(argv[0]) is None:
-        pytest.fail(f"{argv[0]} is missing: run `rig doctor --install`")
+        pytest.fail(f"{argv[0]} is missing: run `rig doctor --install --for test`")
     done = subprocess.run(argv, cwd=REPO, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

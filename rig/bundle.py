@@ -30,7 +30,7 @@ from rig.paths import REPO
 from rig.testbed import Options, TestBed
 from rig.ui import Reporter
 from rig.verdict.klog import Expected
-from rig.verdict.verdict import Outcome, Verdict
+from rig.verdict.verdict import Note, Outcome, Verdict
 
 RUN, GUEST, MATRIX = "run.json", "guest.json", "matrix.json"
 SCHEMA = 2
@@ -90,6 +90,7 @@ class Row(msgspec.Struct):
     stages: dict[str, float]
     folder: str | None
     """The guest's folder below the run's."""
+    notes: list[Note] = []
 
 
 class Run(msgspec.Struct):
@@ -254,6 +255,7 @@ def _row(verdict: Verdict, run_dir: Path) -> Row:
         round(verdict.seconds, 3),
         {name: round(seconds, 3) for name, seconds in verdict.stages.items()},
         str(folder.relative_to(run_dir)) if folder is not None and inside else None,
+        list(verdict.notes),
     )
 
 
@@ -267,6 +269,7 @@ def verdict_of(row: Row, run_dir: Path) -> Verdict:
         row.seconds,
         row.stages,
         run_dir / row.folder if row.folder else None,
+        tuple(row.notes),
     )
 
 

@@ -20,7 +20,7 @@ from rig.session import Session
 from rig.store import no_space
 from rig.testbed import TestBed
 from rig.verdict.oracles import Complaint, complaints, token
-from rig.verdict.verdict import Outcome, Verdict, outcome_of
+from rig.verdict.verdict import Note, Outcome, Verdict, outcome_of
 
 OnFailure = Callable[[Session, Verdict, BaseException], None]
 """Called while the guest of a failed scenario is still as the failure left it."""
@@ -141,7 +141,7 @@ class Judge:
             sentence = f"{type(error).__name__}: {error}"
         verdict = Verdict(
             name, outcome, sentence, failure, seconds, dict(self._stages),
-            folder if folder.exists() else None,
+            folder if folder.exists() else None, _notes_of(item),
         )  # fmt: skip
         self.verdicts = [v for v in self.verdicts if v.scenario != name] + [verdict]
         self._keep_guest(item, verdict, error)
@@ -197,6 +197,11 @@ class Judge:
         guest.complaints = self._complaints
         guest.where = _where(error, item.path)
         bundle.save(verdict.run_dir / bundle.GUEST, guest)
+
+
+def _notes_of(item: pytest.Item) -> tuple[Note, ...]:
+    scenario = getattr(item, "funcargs", {}).get("rig")
+    return tuple(scenario.notes) if isinstance(scenario, Scenario) else ()
 
 
 def _not_applicable(error: BaseException | None) -> bool:

@@ -27,7 +27,7 @@ from rig.paths import REPO
 from rig.runner import RunResult, run
 from rig.store import Store, key_of
 from rig.testbed import TestBed
-from rig.verdict.verdict import Outcome, Verdict, outcome_of
+from rig.verdict.verdict import Note, NoteKind, Outcome, Verdict, outcome_of
 
 KIND = "verdict"
 _FILE = "verdict.json"
@@ -190,6 +190,7 @@ def _recall(store: Store, key: str, since: float) -> Verdict | None:
     return Verdict(
         kept["scenario"], Outcome(kept["outcome"]), kept["sentence"], failure, kept["seconds"],
         run_dir=logs if logs is not None and logs.exists() else None,
+        notes=tuple(Note(NoteKind(kind), text) for kind, text in kept["notes"]),
     )  # fmt: skip
 
 
@@ -204,6 +205,7 @@ def _keep(store: Store, key: str, inputs: dict[str, str], verdict: Verdict) -> N
         "sentence": verdict.sentence,
         "seconds": verdict.seconds,
         "run_dir": str(verdict.run_dir) if verdict.run_dir else None,
+        "notes": [(note.kind.value, note.text) for note in verdict.notes],
     }
     with store.lock(KIND), store.publishing(KIND, key, inputs) as out:
         (out / _FILE).write_text(json.dumps(document, indent=1) + "\n")

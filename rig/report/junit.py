@@ -33,6 +33,10 @@ def write_junit(path: Path, title: str, result: RunResult) -> None:
 def _case(verdict: Verdict) -> ET.Element:
     family, name = verdict.scenario.split("/", 1)
     case = ET.Element("testcase", classname=family, name=name, time=f"{verdict.seconds:.3f}")
+    if verdict.notes:  # properties come first: the order of JUnit's schema
+        properties = ET.SubElement(case, "properties")
+        for note in verdict.notes:
+            ET.SubElement(properties, "property", name=note.kind.value, value=note.text)
     tag = _TAG.get(verdict.outcome)
     if tag is not None:
         kind = verdict.failure.label if verdict.failure else verdict.outcome.value

@@ -28,10 +28,11 @@ def _family(verdict: Verdict) -> str:
 
 def _case(number: int, verdict: Verdict) -> list[str]:
     name = verdict.scenario.split("/", 1)[1]
+    notes = [f"  # {' '.join(str(note).split())}" for note in verdict.notes]
     if verdict.outcome is Outcome.PASS:
-        return [f"  ok {number} {name}"]
+        return [*notes, f"  ok {number} {name}"]
     reason = " ".join(verdict.sentence.split())
     if verdict.outcome is Outcome.NOT_APPLICABLE:
-        return [f"  ok {number} {name} # SKIP {reason}"]
+        return [*notes, f"  ok {number} {name} # SKIP {reason}"]
     kind = verdict.failure.label if verdict.failure else verdict.outcome.value
-    return [f"  # {kind}: {reason}", f"  not ok {number} {name}"]
+    return [*notes, f"  # {kind}: {reason}", f"  not ok {number} {name}"]

@@ -27,12 +27,14 @@ def print_verdicts(console: Console, title: str, verdicts: Sequence[Verdict]) ->
     for verdict in verdicts:
         table.add_row(
             verdict.scenario,
-            f"[{_STYLE[verdict.outcome]}]{_label(verdict)}[/]",
+            f"[{_STYLE[verdict.outcome]}]{_label(verdict)}[/]{_note_kinds(verdict)}",
             _seconds(verdict.stages.get("boot")),
             _seconds(verdict.stages.get("scenario")),
         )
     console.print(table)
     for verdict in verdicts:
+        for note in verdict.notes:
+            console.print(f"{verdict.scenario}: {note}", markup=False, soft_wrap=True)
         if verdict.sentence:
             console.print(f"{verdict.scenario}: {verdict.sentence}", markup=False, soft_wrap=True)
             if verdict.run_dir is not None:
@@ -59,6 +61,11 @@ def _label(verdict: Verdict) -> str:
     if verdict.outcome in (Outcome.PASS, Outcome.NOT_APPLICABLE) or verdict.failure is None:
         return verdict.outcome.value
     return f"{verdict.outcome.value} {verdict.failure.label}"
+
+
+def _note_kinds(verdict: Verdict) -> str:
+    kinds = dict.fromkeys(note.kind.value for note in verdict.notes)
+    return "".join(f" [yellow]{kind}[/]" for kind in kinds)
 
 
 def _seconds(value: float | None) -> str:

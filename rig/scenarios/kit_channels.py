@@ -18,6 +18,7 @@ from rig.scenarios.terms import CLIENTS, DRIVER_SAYS, POLL_S, SETTLE_S, Extent, 
 from rig.session import Session
 from rig.verdict import klog
 from rig.verdict.firewall import Denials
+from rig.verdict.verdict import Note
 
 T = TypeVar("T")
 ASSERT = FailureClass.ASSERT
@@ -36,6 +37,8 @@ class Channels:
         """Kernel lines that this scenario provokes, with counts."""
         self.denials: list[Denials] = []
         """Accesses that this scenario makes the firewall deny, with counts."""
+        self.notes: list[Note] = []
+        """What the user must know beside the verdict."""
 
     # ---- channels
     @property

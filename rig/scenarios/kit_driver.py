@@ -11,6 +11,7 @@ from rig.kernel.module import build_id_of_note
 from rig.scenarios.kit_channels import Channels
 from rig.scenarios.terms import DRIVER, GPU_DEVICE, HEAP, RENDER_NODE, RIGHEAP, Extent, check
 from rig.verdict import seclog
+from rig.verdict.verdict import Note, NoteKind
 
 
 class Driver(Channels):
@@ -86,6 +87,17 @@ class Driver(Channels):
             if name.strip() == GPU_DEVICE:
                 return reason.strip()
         return ""
+
+    def report_missing_heap(self, name: str) -> None:
+        """Note that nobody registered the heap that panthor was told to use.
+
+        That is no defect of the driver, whose behaviour is judged on its own.
+        """
+        heaps = sorted(self.sh("ls /dev/dma_heap").split())
+        check(name not in heaps, f"the heap {name!r} is there", FailureClass.INFRA)
+        there = ", ".join(heaps) or "none"
+        text = f"panthor was given the heap {name!r}, which this system does not have (it has: "
+        self.notes.append(Note(NoteKind.INTEGRATION, f"{text}{there}): its probe stays deferred"))
 
     def reprobe(self, count: int) -> None:
         """Make the driver core retry deferred probes: our dummy device is bound `count` times."""

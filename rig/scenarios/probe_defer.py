@@ -13,6 +13,7 @@ from rig.scenarios.kit import (
 )
 
 REPROBES = 5
+NO_HEAP = "no-such-heap"
 
 
 @scenario()
@@ -44,16 +45,20 @@ def test_heap_late(rig: Scenario) -> None:
 
 @scenario()
 def test_name_never_exists(rig: Scenario) -> None:
-    """A name that no heap has: every re-probe defers again, the GPU stays off, the name is told."""
+    """A name that no heap has: every re-probe defers again, the GPU stays off, the name is told.
+
+    The driver may do all that and the system be wrong nevertheless: that is a note.
+    """
     rig.load_helper()
     rig.load_optee()
-    rig.load_panthor("no-such-heap")
+    rig.load_panthor(NO_HEAP)
     rig.reprobe(REPROBES)
     check(rig.deferred(), f"not deferred any more after {REPROBES} re-probes", FailureClass.PROBE)
     check(not rig.bound(), "panthor bound although its heap does not exist", FailureClass.PROBE)
     check(rig.power_ons() == 0, "the GPU was powered on although no heap exists")
     reason = rig.deferral_reason()
-    check("no-such-heap" in reason, f"devices_deferred does not name the missing heap: {reason!r}")
+    check(NO_HEAP in reason, f"devices_deferred does not name the missing heap: {reason!r}")
+    rig.report_missing_heap(NO_HEAP)
 
 
 @scenario(flavour="direct")

@@ -23,6 +23,26 @@ class Outcome(enum.Enum):
     """The rig could not find out."""
 
 
+class NoteKind(enum.Enum):
+    """What a note is about."""
+
+    INTEGRATION = "INTEGRATION"
+    """What the driver was given does not fit the system it runs on; the driver may be right."""
+    UNCHECKED = "UNCHECKED"
+    """Something the scenario could not look at here, and what would let it."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """What the user must know beside the verdict; it changes no exit code."""
+
+    kind: NoteKind
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.value}: {self.text}"
+
+
 @dataclass(frozen=True)
 class Verdict:
     """One scenario's result."""
@@ -35,6 +55,7 @@ class Verdict:
     seconds: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)
     run_dir: Path | None = None
+    notes: tuple[Note, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -24,6 +24,7 @@ class Ran:
     output: str
     verdicts: dict[str, dict[str, Any]]
     """Scenario id → its row of the JSON file; empty when there was no run."""
+    junit: Path
 
 
 @pytest.fixture(scope="session")
@@ -34,16 +35,18 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Rig:
     def call(*arguments: str) -> Ran:
         if arguments not in done:
             json_file = tmp_path_factory.mktemp("rig") / "verdicts.json"
-            done[arguments] = _call([*arguments, "--json", str(json_file)], json_file)
+            done[arguments] = _call(list(arguments), json_file)
         return done[arguments]
 
     return call
 
 
 def _call(arguments: list[str], json_file: Path) -> Ran:
-    argv = [sys.executable, "-m", "rig.cli.main", "run", *arguments]
+    junit = json_file.with_name("junit.xml")
+    files = ("--json", str(json_file), "--junit", str(junit))
+    argv = [sys.executable, "-m", "rig.cli.main", "run", *arguments, *files]
     ended = subprocess.run(argv, capture_output=True, text=True, check=False)
     output = ended.stdout + ended.stderr
     print(output)  # pytest shows it when a test fails
     rows = json.loads(json_file.read_text())["verdicts"] if json_file.exists() else []
-    return Ran(ended.returncode, output, {row["scenario"]: row for row in rows})
+    return Ran(ended.returncode, output, {row["scenario"]: row for row in rows}, junit)

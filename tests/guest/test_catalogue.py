@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -46,3 +47,18 @@ def test_a_pinned_contract_makes_not_applicable_a_failure(rig: Rig) -> None:
     ran = rig("--no-series", "--contract", "heap-name", "probe-defer")
     assert ran.code == 1
     assert "has no parameter protected_heap_name" in ran.output
+
+
+def test_a_heap_that_never_comes_is_an_integration_note_everywhere(rig: Rig) -> None:
+    """The driver defers as it must (PASS); that nothing has such a heap is told beside it."""
+    scenario = "probe-defer/name-never-exists"
+    row = rig().verdicts[scenario]
+    assert row["outcome"] == "PASS"
+    (note,) = row["notes"]
+    assert note["kind"] == "INTEGRATION"
+    assert "'no-such-heap'" in note["text"]
+    assert "protected,secure-video" in note["text"], "what there is instead is told too"
+    assert f"{scenario}: INTEGRATION: {note['text']}" in rig().output
+    document = ET.parse(rig().junit).getroot()
+    (found,) = document.iter("property")
+    assert (found.get("name"), found.get("value")) == ("INTEGRATION", note["text"])

@@ -3,17 +3,22 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import msgspec
 import pytest
+from rich.console import Console
 
+from rig import bundle, states
 from rig.errors import FailureClass
 from rig.report.junit import write_junit
 from rig.report.ktap import ktap
-from rig.report.table import summary
+from rig.report.table import print_verdicts, summary
 from rig.runner import RunResult
-from rig.verdict.verdict import Outcome, Verdict, exit_code, outcome_of
+from rig.store import Store
+from rig.verdict.verdict import Note, NoteKind, Outcome, Verdict, exit_code, outcome_of
 
 PASS = Verdict("a/one", Outcome.PASS)
 SKIP = Verdict("a/two", Outcome.NOT_APPLICABLE, "needs x", FailureClass.NOT_APPLICABLE)
@@ -80,3 +85,34 @@ def test_junit(tmp_path: Path) -> None:
 
 def test_summary() -> None:
     assert summary([PASS, SKIP, FAIL, LOST]) == "1 passed, 2 failed, 1 skipped"
+
+
+NOTED = Verdict(
+    "b/six", Outcome.PASS,
+    notes=(Note(NoteKind.INTEGRATION, "the heap 'x,y' is not there"),),
+)  # fmt: skip
+
+
+def test_a_note_stands_in_every_report_and_changes_no_verdict(tmp_path: Path) -> None:
+    assert exit_code([NOTED]) == 0
+    assert "  # INTEGRATION: the heap 'x,y' is not there" in ktap([NOTED]).splitlines()
+    write_junit(tmp_path / "j.xml", "t", RunResult([NOTED], tmp_path, 1.0))
+    case = ET.parse(tmp_path / "j.xml").getroot()[0]
+    assert [tuple(p.attrib.values()) for p in case.iter("property")] == [
+        ("INTEGRATION", "the heap 'x,y' is not there")
+    ]
+    assert case.find("failure") is None
+    out = Console(file=io.StringIO(), width=120)
+    print_verdicts(out, "t", [NOTED])
+    told = out.file.getvalue().splitlines()
+    assert any("PASS INTEGRATION" in line for line in told)
+    assert "b/six: INTEGRATION: the heap 'x,y' is not there" in told
+
+
+def test_a_note_is_kept_with_the_run_and_with_a_verdict(tmp_path: Path) -> None:
+    row = bundle._row(NOTED, tmp_path)
+    kept = msgspec.json.decode(msgspec.json.encode(row), type=bundle.Row)
+    assert bundle.verdict_of(kept, tmp_path).notes == NOTED.notes
+    store = Store(tmp_path)
+    states._keep(store, "k", {}, NOTED)
+    assert states._recall(store, "k") == NOTED

@@ -21,6 +21,9 @@ PANIC_GRACE_S = 1.0
 
 _PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 _BL33_ERROR = re.compile(r"BL33: ERROR: (.*)")
+_EXCEPTION = re.compile(r"BL33: ERROR: unexpected exception, .*\belr (0x[0-9a-f]+)")
+_BL33 = range(0x4010_0000, 0x4020_0000)
+"""Where BL33 is (firmware/bl33/bl33.ld): its vectors also catch a kernel that has none yet."""
 _HANDOVER = "switching to normal world boot"  # OP-TEE's word; BL33 is silent when all is well
 
 
@@ -86,6 +89,13 @@ def boot_error(spec: LaunchSpec, console: str, secure: str, error: RigError) -> 
     """Which part of the boot did not get there: the firmware or the kernel."""
     if spec.flavour == "direct" or "Booting Linux" in console:
         return RigError(FailureClass.BOOT, error.message, hint=error.hint, log=spec.console_log)
+    if (where := _EXCEPTION.search(console)) is not None and int(where[1], 16) not in _BL33:
+        return RigError(
+            FailureClass.BOOT,
+            f"the kernel died before its first line, by an exception at {where[1]}",
+            hint="is the Image whole?",
+            log=spec.console_log,
+        )
     refused = _BL33_ERROR.search(console)
     if refused is not None:  # BL33 judges the Image before it enters it
         failure = FailureClass.BOOT if "-kernel" in refused[1] else FailureClass.FIRMWARE

@@ -206,6 +206,7 @@ def test_a_guest_whose_disk_is_full_is_not_blamed(
         assert caught.value.failure is FailureClass.INFRA
 
 
+EXCEPTION = "BL33: ERROR: unexpected exception, esr 0x2000000 elr {} far 0x0\n"
 BOOTED = "I/TC: Primary CPU switching to normal world boot\n"
 
 
@@ -218,6 +219,8 @@ BOOTED = "I/TC: Primary CPU switching to normal world boot\n"
         ("secure", "", "NOTICE: x\nERROR: BL2\n", (FailureClass.FIRMWARE, "last: ERROR: BL2")),
         ("secure", "", BOOTED, (FailureClass.BOOT, "died before its first line")),
         ("secure", "BL33: ERROR: -kernel is short\n", BOOTED, (FailureClass.BOOT, "is short")),
+        ("secure", EXCEPTION.format("0x40bb9068"), BOOTED, (FailureClass.BOOT, "at 0x40bb9068")),
+        ("secure", EXCEPTION.format("0x40100abc"), BOOTED, (FailureClass.FIRMWARE, "exception")),
         ("secure", "BL33: ERROR: no tree\n", BOOTED, (FailureClass.FIRMWARE, "no tree")),
     ],
 )  # fmt: skip

@@ -102,9 +102,9 @@ def test_a_note_stands_in_every_report_and_changes_no_verdict(tmp_path: Path) ->
         ("INTEGRATION", "the heap 'x,y' is not there")
     ]
     assert case.find("failure") is None
-    out = Console(file=io.StringIO(), width=120)
-    print_verdicts(out, "t", [NOTED])
-    told = out.file.getvalue().splitlines()
+    text = io.StringIO()
+    print_verdicts(Console(file=text, width=120), "t", [NOTED])
+    told = text.getvalue().splitlines()
     assert any("PASS INTEGRATION" in line for line in told)
     assert "b/six: INTEGRATION: the heap 'x,y' is not there" in told
 
@@ -115,4 +115,4 @@ def test_a_note_is_kept_with_the_run_and_with_a_verdict(tmp_path: Path) -> None:
     assert bundle.verdict_of(kept, tmp_path).notes == NOTED.notes
     store = Store(tmp_path)
     states._keep(store, "k", {}, NOTED)
-    assert states._recall(store, "k") == NOTED
+    assert states._recall(store, "k", 0.0) == NOTED

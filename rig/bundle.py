@@ -77,6 +77,8 @@ class Inputs(msgspec.Struct):
     options: list[str]
     """Arguments of `rig` that choose all this."""
     firewall: bool = True
+    cold: bool = False
+    """Guests were booted, not restored from snapshots."""
 
 
 class Row(msgspec.Struct):
@@ -171,6 +173,10 @@ class Guest(msgspec.Struct):
     """What the logs and the device had against a pass."""
     where: list[str] = []
     """Lines of the scenario that led to the failure, the failing one last."""
+    stage: str = "booted"
+    """Where the scenario starts."""
+    snapshot: str = ""
+    """Key in the store of the snapshot that the guest was restored from; empty: it was booted."""
     schema: int = SCHEMA
 
 
@@ -198,6 +204,7 @@ def inputs_of(bed: TestBed) -> Inputs:
         firewall=options.firewall,
         artifacts={part: _folder(bed, part).name for part in PARTS},
         options=arguments_of(options),
+        cold=options.cold,
     )
 
 
@@ -223,6 +230,8 @@ def arguments_of(options: Options) -> list[str]:
         out += ["--series", str(path)]
     if options.series == ():
         out.append("--no-series")
+    if options.cold:
+        out.append("--cold")
     for fault, value in options.faults:
         out += ["--fault", f"{fault}={value}"]
     if not options.firewall:
@@ -296,7 +305,7 @@ def reopen(inputs: Inputs, ui: Reporter) -> TestBed:
     Raises `RigError` (USAGE) that names what is gone and the command that makes it again.
     """
     bed = TestBed(Options(gpu=inputs.gpu, faults=tuple(inputs.faults.items())), ui)
-    bed.options = replace(bed.options, soak=inputs.soak, firewall=inputs.firewall)
+    bed.options = replace(bed.options, soak=inputs.soak, firewall=inputs.firewall, cold=inputs.cold)
     bed.tree = Tree(inputs.tree, inputs.label)
     gone = []
     for part, (kind, file) in PARTS.items():

@@ -13,13 +13,13 @@ import pytest
 from rig import bundle, interrupt
 from rig.catalogue import scenario_id
 from rig.errors import FailureClass, RigError
-from rig.guest.shell import LAST
 from rig.paths import REPO
 from rig.scenarios.kit import Scenario, Spec
 from rig.session import Session
+from rig.snapshots import opened
 from rig.store import no_space
 from rig.testbed import TestBed
-from rig.verdict.oracles import Complaint, complaints, token
+from rig.verdict.oracles import Complaint, complaints, explained, token
 from rig.verdict.verdict import Note, Outcome, Verdict, outcome_of
 
 OnFailure = Callable[[Session, Verdict, BaseException], None]
@@ -39,17 +39,20 @@ class Judge:
         """Why pytest could not read a scenario's file."""
         self._stages: dict[str, float] = {}
         self._complaints: list[str] = []
+        self._snapshot = ""
 
     @pytest.fixture
     def rig(self, request: pytest.FixtureRequest) -> Generator[Scenario]:
-        """A booted guest for one scenario."""
+        """A guest for one scenario, at the stage that it starts from."""
         item = request.node
         self._complaints = []
+        self._snapshot = ""
         self._stages = {}  # a guest that does not come up has none, not its predecessor's
         spec = _spec_of(item)
         self._require_applicable(spec)
-        with Session(self.bed, self._folder(item), spec.config) as session:
+        with opened(self.bed, self._folder(item), spec.config, spec.stage) as session:
             self._stages = session.timings
+            self._snapshot = session.start.origin.name if session.start.origin else ""
             scenario = Scenario(session)
             bundle.save(session.run_dir / bundle.GUEST, self._guest(item, spec))
             yield scenario
@@ -153,25 +156,12 @@ class Judge:
             self._on_failure(scenario.session, self.verdicts[-1], error)
 
     def _explained(self, error: RigError, scenario: object) -> RigError:
-        """A failed check together with what the logs and the device say: they know the cause.
-
-        An oops outranks the check that tripped over it.
-        """
+        """A failed check together with what the logs and the device say."""
         if not isinstance(scenario, Scenario) or not scenario.session.vm.pid:
             return error
         found = complaints(scenario.session, scenario.expected, scenario.denials)
         self._complaints = [complaint.sentence for complaint in found]
-        oops = [complaint for complaint in found if complaint.failure is FailureClass.OOPS]
-        if error.failure is FailureClass.OOPS:
-            return error
-        vm, message = scenario.session.vm, error.message.split(LAST)[0]
-        if oops:
-            sentence = f"{oops[0].sentence} (after: {message})"
-            return RigError(FailureClass.OOPS, sentence, log=vm.spec.console_log)
-        more = f" ({found[0].sentence})" if found else ""
-        last = vm.console.last_words() if error.failure is FailureClass.HANG else ""
-        text = message + more + last
-        return RigError(error.failure, text, hint=error.hint, log=vm.spec.console_log)
+        return explained(error, scenario.session, found)
 
     def _guest(self, item: pytest.Item, spec: Spec) -> bundle.Guest:
         config = spec.config
@@ -182,6 +172,8 @@ class Judge:
             {**config.faults, **dict(self.bed.options.faults)},
             config.memory_mib,
             config.smp,
+            stage=spec.stage,
+            snapshot=self._snapshot,
         )
 
     def _keep_guest(self, item: pytest.Item, verdict: Verdict, error: BaseException | None) -> None:

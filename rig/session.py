@@ -1,32 +1,39 @@
 # SPDX-License-Identifier: MIT
-"""One booted guest with its channels, and the folder that keeps what it said."""
+"""One guest with its channels, booted or restored, and the folder that keeps what it said."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
 from rig.artifacts.rootfs import firmware_segment, modules_segment, run_segment
-from rig.deadlines import BOOT_S, scaled
-from rig.errors import RigError
+from rig.deadlines import BOOT_S, COMMAND_S, scaled
+from rig.errors import RigError, infra
 from rig.gpu.events import EventLog
 from rig.guest.agent import Agent
 from rig.guest.keys import KeyPair
+from rig.guest.resume import pack
 from rig.guest.shell import AgentShell, GuestShell, RecordedShell
 from rig.guest.ssh import Ssh, SshTarget
 from rig.journal import NAME as JOURNAL
 from rig.journal import Entry, Journal
+from rig.machine import snapshot
 from rig.machine.launch import FIREWALL, Flavour, GpuSpec, LaunchSpec
 from rig.machine.vm import Vm
 from rig.testbed import TestBed
 
 GPU_PATH = "/machine/peripheral/gpu"
 FIREWALL_PATH = f"/machine/peripheral/{FIREWALL}"
+HOST_KEY = "host_key.pub"
+"""In a snapshot's folder: whom its guests' sshd must turn out to be."""
+SEED_BYTES = 32
+"""What guest/clients/resume.c wants of randomness."""
 MCU_FIRMWARE = "/lib/firmware/arm/mali/arch{arch}/mali_csffw.bin"
 """Where the driver looks for the image: panthor_fw.c:811-814."""
 
@@ -44,19 +51,46 @@ class GuestConfig:
     memory_mib: int = 512
 
 
-class Session:
-    """Boots on entry, to the prompt and a talking agent; on exit nothing of it runs any more."""
+@dataclass(frozen=True)
+class Start:
+    """Where a guest comes from."""
 
-    def __init__(self, bed: TestBed, run_dir: Path, config: GuestConfig | None = None) -> None:
+    origin: Path | None = None
+    """Folder of a snapshot; None boots."""
+    plain: bool = False
+    """Without anything of this run: no panthor, no MCU firmware, no faults, no key that opens."""
+    saved_again: bool = False
+    """Restored to be saved at a later stage: with RAM of its own."""
+    loaded: bool = False
+    """The snapshot has the driver loaded: files and fault plan of this run are in it."""
+
+
+BOOT = Start()
+
+
+class Session:
+    """Boots or restores on entry, until a shell and the agent are there; on exit nothing runs."""
+
+    def __init__(
+        self,
+        bed: TestBed,
+        run_dir: Path,
+        config: GuestConfig | None = None,
+        start: Start = BOOT,
+    ) -> None:
         self.bed = bed
         self.run_dir = run_dir
         self.config = config or GuestConfig()
+        self.start = start
         self.timings: dict[str, float] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Session:
         try:
-            self._boot()
+            if self.start.origin is None:
+                self._boot()
+            else:
+                self._restore(self.start.origin)
         except BaseException:
             self._stack.close()
             raise
@@ -72,13 +106,17 @@ class Session:
         self._stack.close()
         self.timings["teardown"] = time.monotonic() - started
 
-    def _boot(self) -> None:
-        started = time.monotonic()
+    def _open_folder(self) -> None:
         self.run_dir.mkdir(parents=True, exist_ok=True)
         self.journal = Journal(self.run_dir / JOURNAL)
         self._stack.callback(self.journal.close)
-        self.user_key, self.host_key = KeyPair.generate(), KeyPair.generate()
-        spec = self._spec()
+
+    def _boot(self) -> None:
+        started = time.monotonic()
+        self._open_folder()
+        self.user_key, host_key = KeyPair.generate(), KeyPair.generate()
+        self.host_key = host_key.public
+        spec = replace(self.spec(), initrd=self._initrd(host_key))
         self.timings["prepare"] = time.monotonic() - started
         started = time.monotonic()
         self.vm = self._stack.enter_context(Vm(spec, journal=self.journal))
@@ -87,15 +125,66 @@ class Session:
         self.anchor()
         self.timings["boot"] = time.monotonic() - started
 
-    def _spec(self) -> LaunchSpec:
+    def _restore(self, origin: Path) -> None:
+        """To the snapshot's stage, with the modules, firmware, faults and keys of this run."""
+        started = time.monotonic()
+        self._open_folder()
+        self.user_key = KeyPair.generate()
+        self.host_key = (origin / HOST_KEY).read_text()
+        snapshot.seed_logs(origin, self.run_dir)
+        spec = replace(self.spec(), incoming=origin / snapshot.STATE)
+        if self.start.saved_again:
+            snapshot.own_ram(origin, spec.ram_file)
+        else:
+            spec = replace(spec, ram_file=origin / snapshot.RAM, ram_shared=False)
+        self.vm = self._stack.enter_context(Vm(spec, journal=self.journal))
+        with self.journal.step("stage", "restore", snapshot=origin.name):
+            snapshot.load(self.vm, origin)
+            if not self.start.loaded:
+                for name, value in self.faults.items():
+                    self.set_fault(name, value)  # the saved state came with its own plan: none
+            self.vm.qmp.cont()
+            if not self.start.plain:
+                self._adopt()
+        self.anchor()
+        self.timings["restore"] = time.monotonic() - started
+
+    def _adopt(self) -> None:
+        """Give the restored guest the time of day, fresh randomness, and this run's files."""
+        files = {"/root/.ssh/authorized_keys": (self.user_key.public.encode() + b"\n", 0o600)}
+        if not self.start.loaded:
+            own = {self.mcu_path: self.mcu_firmware, **self.bed.own_modules}
+            files.update((path, (content, 0o644)) for path, content in own.items())
+        told = self.agent.run(
+            ["rig-resume", str(time.time_ns())],
+            os.urandom(SEED_BYTES) + pack(files),
+            timeout=scaled(COMMAND_S),
+        )
+        if not told.ok:
+            raise infra(f"the restored guest could not be set up: {told.stdout.strip()}")
+
+    def save(self, folder: Path) -> None:
+        """Stop the guest and put its state into `folder`; only leaving the session may follow."""
+        self.agent.close()
+        snapshot.save(self.vm, folder)
+        (folder / HOST_KEY).write_text(self.host_key)
+
+    @property
+    def faults(self) -> dict[str, int]:
+        """Fault plan of the device: the scenario's, then what the user asked for."""
+        if self.start.plain:
+            return {}
+        return {**self.config.faults, **dict(self.bed.options.faults)}
+
+    def spec(self) -> LaunchSpec:
+        """The machine, without an initramfs."""
         config = self.config
-        plan = {**config.faults, **dict(self.bed.options.faults)}
-        faults = {f"fault-{name}": value for name, value in plan.items()}
+        faults = {f"fault-{name}": value for name, value in self.faults.items()}
         return LaunchSpec(
             qemu=self.bed.qemu / "bin" / "qemu-system-aarch64",
             flavour=config.flavour,
             kernel=self.bed.image / "Image",
-            initrd=self._initrd(),
+            initrd=None,
             run_dir=self.run_dir,
             ram_file=self.run_dir / "ram",
             flash=self.bed.firmware / "flash.bin" if config.flavour == "secure" else None,
@@ -105,15 +194,27 @@ class Session:
             firewall=self.bed.options.firewall,
         )
 
-    def _initrd(self) -> Path:
+    @property
+    def mcu_firmware(self) -> bytes:
+        """The image that the MCU is given."""
+        return self.config.mcu_firmware or self.bed.mcu_firmware.read_bytes()
+
+    @property
+    def mcu_path(self) -> str:
+        """Where in the guest the driver looks for it."""
+        return MCU_FIRMWARE.format(arch=self.bed.gpu.arch)
+
+    def _initrd(self, host_key: KeyPair) -> Path:
         """Userland, modules, MCU firmware and this run's keys: the kernel unpacks them in turn."""
-        firmware = self.config.mcu_firmware or self.bed.mcu_firmware.read_bytes()
         path = self.run_dir / "initrd.cpio"
         with path.open("wb") as initrd:
             initrd.write(self.bed.rootfs.read_bytes())
-            initrd.write(modules_segment(self.bed.modules / "root"))
-            initrd.write(firmware_segment(MCU_FIRMWARE.format(arch=self.bed.gpu.arch), firmware))
-            initrd.write(run_segment(self.host_key.private, self.user_key.public))
+            if self.start.plain:
+                initrd.write(modules_segment(self.bed.image / "modules"))
+            else:
+                initrd.write(modules_segment(self.bed.modules / "root"))
+                initrd.write(firmware_segment(self.mcu_path, self.mcu_firmware))
+            initrd.write(run_segment(host_key.private, self.user_key.public))
         self._stack.callback(path.unlink, missing_ok=True)  # 14 MB a run; the parts are kept
         return path
 
@@ -137,7 +238,7 @@ class Session:
     @cached_property
     def ssh_target(self) -> SshTarget:
         """Where and with which keys the guest's sshd is reached."""
-        return SshTarget(self.vm.ssh_port, self.user_key, self.host_key.public, self.run_dir)
+        return SshTarget(self.vm.ssh_port, self.user_key, self.host_key, self.run_dir)
 
     @cached_property
     def ssh(self) -> Ssh:

@@ -1,35 +1,38 @@
 # SPDX-License-Identifier: MIT
-"""The stages of a guest's life, for the user who wants to look around at one of them."""
+"""The stages of a guest's life: where scenarios start, and where a user may look around.
+
+booted: a shell, no module loaded. pre-insmod: OP-TEE's heap is there (secure flavour;
+without OP-TEE it is the same as booted). probed: panthor is bound, with the heap where
+the driver takes one.
+"""
 
 from __future__ import annotations
 
-from rig.errors import usage
+from rig.machine.launch import Flavour
 from rig.scenarios.kit import HEAP, Scenario
-from rig.session import Session
+from rig.scenarios.terms import BOOTED, PRE_INSMOD, PROBED, STAGES
+from rig.testbed import TestBed
 
-STAGES = ("booted", "pre-insmod", "probed")
-
-
-def advance(scenario: Scenario, stage: str) -> None:
-    """Bring a freshly booted guest to `stage`.
-
-    booted: a shell, no module loaded. pre-insmod: OP-TEE's heap is there (secure
-    flavour). probed: panthor is bound, with the heap where the driver takes one.
-    Raises `RigError` (USAGE) for an unknown stage.
-    """
-    if stage not in STAGES:
-        raise usage(f"no stage {stage!r}", f"one of: {', '.join(STAGES)}")
-    if stage == "booted":
-        return
-    secure = scenario.session.config.flavour == "secure"
-    if secure:
-        scenario.load_optee()
-    if stage == "probed":
-        scenario.load_panthor(heap_parameter(scenario.session))
-        scenario.wait_bound()
+__all__ = ["BOOTED", "PRE_INSMOD", "PROBED", "STAGES", "advance", "canonical", "heap_parameter"]
 
 
-def heap_parameter(session: Session) -> str | None:
+def canonical(stage: str, flavour: Flavour) -> str:
+    """The stage under its one name: without OP-TEE there is nothing to load before panthor."""
+    return BOOTED if stage == PRE_INSMOD and flavour == "direct" else stage
+
+
+def heap_parameter(bed: TestBed, flavour: Flavour) -> str | None:
     """The heap that panthor is given on the way to `probed`, if any."""
-    takes = session.config.flavour == "secure"
-    return HEAP if takes and session.bed.contract.contract.name == "heap-name" else None
+    takes = flavour == "secure" and bed.contract.contract.name == "heap-name"
+    return HEAP if takes else None
+
+
+def advance(scenario: Scenario, stage: str, since: str = BOOTED) -> None:
+    """Bring a guest that is at stage `since` to `stage`."""
+    flavour = scenario.session.config.flavour
+    todo = STAGES[STAGES.index(since) + 1 : STAGES.index(stage) + 1]
+    if PRE_INSMOD in todo and flavour == "secure":
+        scenario.load_optee()
+    if PROBED in todo:
+        scenario.load_panthor(heap_parameter(scenario.session.bed, flavour))
+        scenario.wait_bound()

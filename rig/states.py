@@ -3,10 +3,10 @@
 
 A verdict is kept in the store under everything it depends on: the Image's key, the
 code of panthor.ko and of our helper module, QEMU, firmware, userland, MCU image,
-device options, the scenario's file and the rig's own code. A state whose panthor.ko
-is the same code (a comment, another driver) thus needs no guest. A verdict that the
-rig could not find (ERROR) is never kept, nor is a HANG: a busy machine looks the same, and
-the next run may tell.
+device options, how guests start (`--cold`), the scenario's file and the rig's own
+code. A state whose panthor.ko is the same code (a comment, another driver) thus needs
+no guest. A verdict that the rig could not find (ERROR) is never kept, nor is a HANG: a
+busy machine looks the same, and the next run may tell.
 """
 
 from __future__ import annotations
@@ -156,6 +156,7 @@ def _inputs(bed: TestBed, entry: Entry, turn: int) -> dict[str, str]:
         "firmware": bed.firmware.name,
         "rootfs": bed.rootfs.parent.name,
         "mcu": bed.mcu_firmware.parent.name,
+        "start": "boot" if options.cold else "snapshot",
         "device": (
             f"{options.gpu} {options.coherent} {sorted(options.faults)} firewall={options.firewall}"
         ),

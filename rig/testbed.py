@@ -57,6 +57,8 @@ class Options:
     """False: protected memory is not protected, to see what then goes unnoticed."""
     refresh: bool = False
     """Ask apt for newer versions of what was fetched before."""
+    cold: bool = False
+    """Boot every guest instead of restoring a snapshot."""
     soak: bool = False
     """Scenarios that repeat something do so ten times as often."""
 
@@ -157,6 +159,21 @@ class TestBed:
     def modules(self) -> Path:
         """Folder with panthor.ko and righeap.ko (unstripped) and `root/`, the guest's modules."""
         return self.builder.get(self._modules_recipe).path
+
+    @cached_property
+    def own_modules(self) -> dict[str, bytes]:
+        """What the guest's modules have beyond those of the Image: path in the guest to content.
+
+        That is panthor, our helper and depmod's tables: what a snapshot of the Image lacks.
+        """
+        ours, theirs = self.modules / "root", self.image / "modules"
+        found: dict[str, bytes] = {}
+        for path in sorted(p for p in ours.rglob("*") if p.is_file() and not p.is_symlink()):
+            name, content = path.relative_to(ours), path.read_bytes()
+            same = theirs / name
+            if not same.is_file() or same.read_bytes() != content:
+                found[f"/{name}"] = content
+        return found
 
     @cached_property
     def panthor(self) -> ModuleInfo:

@@ -40,6 +40,7 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "heapctl": ("clients/heapctl.c",),
     "memctl": ("clients/memctl.c",),
     "mmiobench": ("clients/mmiobench.c",),
+    "rig-resume": ("clients/resume.c",),
     "gpuctl": (
         "clients/gpuctl.c",
         "clients/gpu.c",

@@ -73,6 +73,7 @@ def _pair(bed: TestBed, folder: Path, flavour: Flavour) -> tuple[Boot, Boot]:
         session.ssh.run(["true"], timeout=scaled(COMMAND_S), check=True)
         ours = Boot(serial, time.monotonic() - started)
         initrd = files / "initrd.cpio"
+        assert session.vm.spec.initrd is not None  # it was booted
         os.link(session.vm.spec.initrd, initrd)  # the session takes its own name away
     return ours, _bare(_plain(session.vm.spec, initrd), session)
 
@@ -88,7 +89,7 @@ def _plain(spec: LaunchSpec, initrd: Path) -> LaunchSpec:
 
 def _bare(spec: LaunchSpec, session: Session) -> Boot:
     """Boot under bare QEMU with the keys of `session`."""
-    target = SshTarget(spec.ssh_port, session.user_key, session.host_key.public, spec.run_dir)
+    target = SshTarget(spec.ssh_port, session.user_key, session.host_key, spec.run_dir)
     log = spec.run_dir / "qemu.log"
     with TemporaryDirectory(prefix="rig-bare-") as sockets, log.open("wb") as output:
         argv = replace(spec, socket_dir=Path(sockets)).argv()

@@ -82,7 +82,7 @@ def _running(
 
 def _load_when_it_goes_on(session: Session) -> None:
     """Stop the guest with the command that loads panthor typed on its console."""
-    heap = heap_parameter(session)
+    heap = heap_parameter(session.bed, session.config.flavour)
     words = ["modprobe", "panthor", *([f"protected_heap_name={heap}"] if heap else [])]
     session.vm.qmp.stop()
     session.vm.console.stream.write(shlex.join(words).encode() + b"\n")

@@ -15,9 +15,9 @@ from rig import bundle, doctor, live
 from rig.cli.options import F, bed_options, to_options
 from rig.errors import usage
 from rig.runner import new_run_dir
-from rig.scenarios.kit import Scenario
 from rig.session import GuestConfig, Session
-from rig.stages import STAGES, advance
+from rig.snapshots import opened
+from rig.stages import STAGES
 from rig.testbed import TestBed
 from rig.ui import Reporter
 
@@ -56,7 +56,7 @@ def running(where: str) -> Path:
 
 _OF_NEW = frozenset({
     "stage", "direct", "kernel", "series", "no_series", "mutant", "contract", "gpu", "coherent",
-    "faults", "qemu_src", "tfa_src", "optee_src", "mcu_fw", "refresh",
+    "faults", "qemu_src", "tfa_src", "optee_src", "mcu_fw", "cold", "refresh",
 })  # fmt: skip
 
 
@@ -74,8 +74,7 @@ def guest(stage: str, direct: bool, arguments: dict[str, Any], *needs: str) -> I
     bed.build_all()
     config = GuestConfig("direct" if direct else "secure")
     run_dir = new_run_dir(bed.builder.store, "shell")
-    with Session(bed, run_dir, config) as session:
-        advance(Scenario(session), stage)
+    with opened(bed, run_dir, config, stage) as session:
         ui.say(f"{bed.tree.label}, stage {stage}, contract {bed.contract.contract.name}")
         ui.say(f"logs and device events: {run_dir}")
         yield session

@@ -39,6 +39,7 @@ _MACHINE = (
     click.option("--tfa-src", type=_PATH, metavar="TREE", help="TF-A source instead of apt's."),
     click.option("--optee-src", type=_PATH, metavar="TREE", help="OP-TEE source instead of apt's."),
     click.option("--mcu-fw", type=_PATH, metavar="FILE", help="Your own mali_csffw.bin."),
+    click.option("--cold", is_flag=True, help="Boot every guest instead of restoring snapshots."),
     click.option("--refresh", is_flag=True, help="Ask apt for newer sources than those fetched."),
 )  # fmt: skip
 

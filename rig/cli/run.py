@@ -49,8 +49,9 @@ def command(
     pdb: bool,
     **arguments: Any,
 ) -> int:
-    """Build what is needed, boot guests, run scenarios and print the verdicts.
+    """Build what is needed, start guests, run scenarios and print the verdicts.
 
+    A guest is restored from a snapshot, made when there is none; --cold boots it.
     Exit code: 0 all pass, 1 a scenario failed, 125 cannot judge, 128 and above:
     the rig itself failed (docs/exit-codes.md).
     """

@@ -67,7 +67,8 @@ class LaunchSpec:
     qemu: Path
     flavour: Flavour
     kernel: Path
-    initrd: Path
+    initrd: Path | None
+    """None: what the guest would unpack is in the snapshot already."""
     run_dir: Path
     """Folder of the run: logs and events go here."""
     ram_file: Path
@@ -89,11 +90,11 @@ class LaunchSpec:
     socket_dir: Path | None = None
     """Folder of the UNIX sockets; `Vm` makes a short private one. None: the run folder."""
     ram_shared: bool = True
-    """False restores copy-on-write from a RAM file; `Vm.ram` is not available then."""
+    """False restores copy-on-write from a RAM file, which is only read."""
     paused: bool = False
     """Start with the CPUs stopped (``-S``); `Vm` does, to attach before the first byte."""
-    incoming: bool = False
-    """Wait for a snapshot (``-incoming defer``) instead of booting."""
+    incoming: Path | None = None
+    """State file of a snapshot: wait until told to load it instead of booting; logs go on."""
     extra: tuple[str, ...] = ()
     """Further arguments, verbatim, last."""
 
@@ -152,9 +153,16 @@ class LaunchSpec:
         ]
 
     def shell_line(self) -> str:
-        """The command as a line to paste; it makes the folders that it needs."""
+        """The command as a line to paste; it makes the folders that it needs.
+
+        A restored guest stands still until its monitor is told `cont`.
+        """
         folders = dict.fromkeys([self.run_dir, self.socket_dir or self.run_dir])
-        return f"mkdir -p {shlex.join(map(str, folders))} && {shlex.join(self.argv())}"
+        argv = self.argv()
+        if self.incoming:  # what `rig.machine.snapshot.load` says by the monitor
+            at = argv.index("defer")
+            argv[at : at + 1] = [f"file:{self.incoming}", "-global", "migration.x-ignore-shared=on"]
+        return f"mkdir -p {shlex.join(map(str, folders))} && {shlex.join(argv)}"
 
     def _machine(self) -> list[str]:
         secure = {"secure": True} if self.flavour == "secure" else {}
@@ -165,6 +173,7 @@ class LaunchSpec:
             size=f"{self.memory_mib}M",
             share=self.ram_shared,
             **{"mem-path": str(self.ram_file)},
+            **({} if self.ram_shared else {"readonly": True, "rom": False}),
         )
         # A reboot ends QEMU (a guest must not loop), a panic does not: panic=0 keeps it standing.
         return [
@@ -179,21 +188,26 @@ class LaunchSpec:
 
     def _payload(self) -> list[str]:
         flash = ["-bios", str(self.flash)] if self.flash else []
+        initrd = ["-initrd", str(self.initrd)] if self.initrd else []
         return [
             *flash,
             *("-kernel", str(self.kernel)),
-            *("-initrd", str(self.initrd)),
+            *initrd,
             *("-append", self.append),
         ]
 
     def _consoles(self) -> list[str]:
         # The log file belongs to the chardev: what is printed before somebody attaches is kept.
+        log = str(self.console_log)
         line = [
-            *("-chardev", self._socket("console", logfile=str(self.console_log), logappend=False)),
+            *(
+                "-chardev",
+                self._socket("console", logfile=log, logappend=self.incoming is not None),
+            ),
             *("-serial", "chardev:console"),
         ]
         if self.flavour == "secure":
-            secure = _option("file", id="secure", path=str(self.secure_log))
+            secure = _option("file", id="secure", path=str(self.secure_log), **self._again())
             line += ["-chardev", secure, "-serial", "chardev:secure"]
         return line
 
@@ -217,7 +231,7 @@ class LaunchSpec:
 
     def _firewall(self) -> list[str]:
         # OP-TEE dies without it, so that it is there even when it is to let everything pass.
-        events = _option("file", id="fwev", path=str(self.firewall_log))
+        events = _option("file", id="fwev", path=str(self.firewall_log), **self._again())
         off = {} if self.firewall else {"enforce": False}
         device = _option("tzc400", id=FIREWALL, events="fwev", **off)
         return ["-chardev", events, "-device", device]
@@ -225,8 +239,12 @@ class LaunchSpec:
     def _gpu(self) -> list[str]:
         if self.gpu is None:
             return []
-        events = _option("file", id="gpuev", path=str(self.events_log))
+        events = _option("file", id="gpuev", path=str(self.events_log), **self._again())
         return ["-chardev", events, "-device", self.gpu.option()]
+
+    def _again(self) -> dict[str, Property]:
+        """For a log file: go on behind what was said before the snapshot."""
+        return {"append": True} if self.incoming else {}
 
     def _socket(self, name: str, **more: Property) -> str:
         return _option(

@@ -22,7 +22,7 @@ from rig.journal import Clocks, Journal
 from rig.machine.launch import AGENT_PORT, RAM_BASE, LaunchSpec
 from rig.machine.process import ChildProcess, Janitor
 from rig.machine.qmp import Qmp
-from rig.machine.ram import GuestRam, exclusive
+from rig.machine.ram import FileRam, GuestRam, ProcessRam, exclusive
 from rig.machine.watch import QEMU_LOG, Watch, agent_error, boot_error
 from rig.store import no_space
 
@@ -99,6 +99,8 @@ class Vm:
         self._stack.callback(shutil.rmtree, sockets, ignore_errors=True)
         if self._wanted.ram_shared:
             self._stack.enter_context(exclusive(self._wanted.ram_file))
+        else:
+            self._ram_inode = self._wanted.ram_file.stat().st_ino
         self.spec = replace(self._wanted, socket_dir=sockets, paused=True)
         janitor = Janitor([sockets, self.spec.ram_file] if self.spec.ram_shared else [sockets])
         self._stack.callback(janitor.close)
@@ -211,9 +213,14 @@ class Vm:
     @cached_property
     def ram(self) -> GuestRam:
         """The guest's RAM by physical address, whatever the firewall says."""
-        if not self.spec.ram_shared:
-            raise usage("the RAM of a copy-on-write guest cannot be seen from outside")
-        ram = GuestRam(self.spec.ram_file, RAM_BASE, self.spec.memory_mib << 20)
+        file, size, pid = self.spec.ram_file, self.spec.memory_mib << 20, self.pid
+        ram: GuestRam
+        if self.spec.ram_shared:
+            ram = FileRam(file, RAM_BASE, size)
+        elif pid is not None:
+            ram = ProcessRam(pid, self._ram_inode, RAM_BASE, size)
+        else:
+            raise RigError(FailureClass.LOST, "QEMU has ended, and with it the guest's RAM")
         self._stack.callback(ram.close)
         return ram
 

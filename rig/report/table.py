@@ -22,13 +22,13 @@ _STYLE = {
 def print_verdicts(console: Console, title: str, verdicts: Sequence[Verdict]) -> None:
     """One row a scenario; the reason of each that did not pass stands below the table."""
     table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
-    for column in ("scenario", "verdict", "boot s", "scenario s"):
+    for column in ("scenario", "verdict", "guest s", "scenario s"):
         table.add_column(column, justify="right" if column.endswith(" s") else "left", no_wrap=True)
     for verdict in verdicts:
         table.add_row(
             verdict.scenario,
             f"[{_STYLE[verdict.outcome]}]{_label(verdict)}[/]{_note_kinds(verdict)}",
-            _seconds(verdict.stages.get("boot")),
+            _guest(verdict.stages),
             _seconds(verdict.stages.get("scenario")),
         )
     console.print(table)
@@ -39,6 +39,11 @@ def print_verdicts(console: Console, title: str, verdicts: Sequence[Verdict]) ->
             console.print(f"{verdict.scenario}: {verdict.sentence}", markup=False, soft_wrap=True)
             if verdict.run_dir is not None:
                 console.print(f"  logs: {verdict.run_dir}", markup=False, soft_wrap=True)
+
+
+def _guest(stages: Mapping[str, float]) -> str:
+    """How the guest came up, and how long that took."""
+    return " ".join(f"{way} {stages[way]:.1f}" for way in ("boot", "restore") if way in stages)
 
 
 def print_timings(console: Console, timings: Mapping[str, float]) -> None:

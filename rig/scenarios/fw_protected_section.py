@@ -6,6 +6,7 @@ from __future__ import annotations
 from rig.errors import FailureClass
 from rig.scenarios.kit import (
     HEAP,
+    PRE_INSMOD,
     Extent,
     Scenario,
     check,
@@ -32,14 +33,13 @@ def test_in_heap(rig: Scenario) -> None:
     run_a_job(rig)
 
 
-@scenario()
+@scenario(stage=PRE_INSMOD)
 def test_never_touched(rig: Scenario) -> None:
     """What lies in the section survives load, suspend, slow reset and a GPU reset (T-3a).
 
     The host writes a pattern past the guest, over the whole heap before the load;
     whoever clears, loads or moves the section at any time loses it.
     """
-    rig.load_optee()
     keeper = rig.spawn("heapctl", HEAP, "hold", "4096")  # lends the pool before the driver does
     keeper.expect("READY")
     for extent in rig.lent():

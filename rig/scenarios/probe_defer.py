@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from rig.errors import FailureClass
 from rig.scenarios.kit import (
+    PRE_INSMOD,
     RENDER_NODE,
     Scenario,
     check,
@@ -43,14 +44,13 @@ def test_heap_late(rig: Scenario) -> None:
     check_prot_sections_lent(rig)
 
 
-@scenario()
+@scenario(stage=PRE_INSMOD)
 def test_name_never_exists(rig: Scenario) -> None:
     """A name that no heap has: every re-probe defers again, the GPU stays off, the name is told.
 
     The driver may do all that and the system be wrong nevertheless: that is a note.
     """
     rig.load_helper()
-    rig.load_optee()
     rig.load_panthor(NO_HEAP)
     rig.reprobe(REPROBES)
     check(rig.deferred(), f"not deferred any more after {REPROBES} re-probes", FailureClass.PROBE)

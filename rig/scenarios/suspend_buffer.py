@@ -6,7 +6,7 @@ from __future__ import annotations
 from rig.deadlines import JOB_S, scaled
 from rig.errors import FailureClass
 from rig.gpu.events import Event
-from rig.scenarios.kit import Scenario, check, extents, scenario
+from rig.scenarios.kit import PRE_INSMOD, Scenario, check, extents, scenario
 
 ROOM = 3
 """Groups that fit into the heap which is to run out."""
@@ -17,13 +17,12 @@ CHURN = 100
 """Groups that live one after the other; `--soak` makes it ten times as many, and of LOADS."""
 
 
-@scenario()
+@scenario(stage=PRE_INSMOD)
 def test_from_heap(rig: Scenario) -> None:
     """A group takes exactly protm_suspend_size from the heap, and the firmware is given just that.
 
     The MCU's page tables say where the buffer is, the kernel's dma-buf list how big.
     """
-    rig.load_optee()
     rig.load_panthor()
     rig.wait_bound()
     size = rig.last_boot()["protm_suspend_size"]
@@ -125,10 +124,9 @@ def demand(rig: Scenario) -> tuple[int, int]:
     return loaded, groups // ROOM
 
 
-@scenario()
+@scenario(stage=PRE_INSMOD)
 def test_cycles(rig: Scenario) -> None:
     """Loads and unloads, each with groups that come and go, end where they began."""
-    rig.load_optee()
     before = rig.dmabufs()
     for _ in range(rig.cycles(LOADS)):
         rig.load_panthor()

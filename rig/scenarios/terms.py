@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final, Literal
 
 import pytest
 
@@ -30,12 +31,21 @@ SETTLE_S = 5.0
 """Buffers are freed by a worker after the call that let them go."""
 
 
+BOOTED: Final = "booted"
+PRE_INSMOD: Final = "pre-insmod"
+PROBED: Final = "probed"
+STAGES = (BOOTED, PRE_INSMOD, PROBED)
+"""Where a guest may be taken up: see `rig.stages`."""
+StageName = Literal["booted", "pre-insmod"]
+
+
 @dataclass(frozen=True)
 class Spec:
     """What a scenario needs; the decorator's arguments."""
 
     contracts: tuple[str, ...]
     config: GuestConfig
+    stage: str = BOOTED
 
 
 def scenario(
@@ -43,13 +53,15 @@ def scenario(
     contracts: tuple[str, ...] = ("heap-name",),
     flavour: Flavour = "secure",
     faults: dict[str, int] | None = None,
+    stage: StageName = BOOTED,
 ) -> pytest.MarkDecorator:
     """Mark a test function as a scenario and say on what it runs.
 
     `contracts`: those it applies to. `flavour`: secure (TF-A, OP-TEE) or direct.
-    `faults`: the device's fault plan at start.
+    `faults`: the device's fault plan at start. `stage`: how far the guest is when it starts:
+    booted (no module loaded) or pre-insmod (OP-TEE's driver and heap are there).
     """
-    return pytest.mark.scenario(Spec(contracts, GuestConfig(flavour, faults or {})))
+    return pytest.mark.scenario(Spec(contracts, GuestConfig(flavour, faults or {}), stage))
 
 
 def check(condition: object, sentence: str, failure: FailureClass = FailureClass.ASSERT) -> None:

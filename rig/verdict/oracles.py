@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from rig.deadlines import COMMAND_S, scaled
 from rig.errors import FailureClass, RigError
-from rig.guest.shell import GuestShell, sh
+from rig.guest.shell import LAST, GuestShell, sh
 from rig.session import Session
 from rig.verdict import firewall, frames, klog, seclog
 
@@ -136,3 +136,20 @@ def device(session: Session) -> list[Complaint]:
         Complaint(FailureClass.MODEL_VIOLATION, f"GPU: {event['rule']}: {event['detail']}")
         for event in violations
     ]
+
+
+def explained(error: RigError, session: Session, found: Sequence[Complaint]) -> RigError:
+    """A failed check together with what the logs and the device said: they know the cause.
+
+    An oops outranks the check that tripped over it.
+    """
+    if error.failure is FailureClass.OOPS:
+        return error
+    oops = [complaint for complaint in found if complaint.failure is FailureClass.OOPS]
+    vm, message = session.vm, error.message.split(LAST)[0]
+    if oops:
+        sentence = f"{oops[0].sentence} (after: {message})"
+        return RigError(FailureClass.OOPS, sentence, log=vm.spec.console_log)
+    more = f" ({found[0].sentence})" if found else ""
+    last = vm.console.last_words() if error.failure is FailureClass.HANG else ""
+    return RigError(error.failure, message + more + last, hint=error.hint, log=vm.spec.console_log)

@@ -23,6 +23,7 @@ from rig.guest.shell import LAST
 from rig.kernel.contract import HEAP_NAME, Detected
 from rig.runner import new_run_dir, run
 from rig.scenarios import kit
+from rig.session import BOOT, Start
 from rig.store import Store
 from rig.testbed import Options
 from rig.ui import Reporter
@@ -42,9 +43,11 @@ class FakeSession:
     bed: Any
     run_dir: Path
     config: Any
+    stage: str
     timings: dict[str, float] = field(default_factory=lambda: {"boot": 1.0})
     shell: Any = None
     vm: Any = None
+    start: Start = BOOT
 
     def __enter__(self) -> FakeSession:
         if "told_to_end" in str(self.run_dir).replace("-", "_"):
@@ -91,7 +94,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setattr(judge_module, "Session", FakeSession)
+    monkeypatch.setattr(judge_module, "opened", FakeSession)
     monkeypatch.setattr(bundle, "inputs_of", lambda _bed: INPUTS)
     monkeypatch.setattr(judge_module, "token", lambda *_: None)
     monkeypatch.setattr(judge_module, "complaints", lambda *_: [])

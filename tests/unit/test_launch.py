@@ -101,8 +101,10 @@ def test_a_comma_in_a_path_is_no_separator() -> None:
 
 
 def test_restore_and_extra_arguments_come_last() -> None:
-    argv = replace(DIRECT, incoming=True, extra=("-d", "guest_errors")).argv()
-    assert argv[-4:] == ["-incoming", "defer", "-d", "guest_errors"]
+    spec = replace(DIRECT, incoming=Path("/s/state"), extra=("-d", "guest_errors"))
+    assert spec.argv()[-4:] == ["-incoming", "defer", "-d", "guest_errors"]
+    by_hand = "-incoming file:/s/state -global migration.x-ignore-shared=on -d guest_errors"
+    assert spec.shell_line().endswith(by_hand)
     assert "share=off" in " ".join(replace(DIRECT, ram_shared=False).argv())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -22,7 +23,7 @@ from rig.runner import RunResult
 from rig.series import findings, matrix, states_of
 from rig.states import Judged, Referee, Ruling, State
 from rig.store import Store
-from rig.testbed import TestBed
+from rig.testbed import Options, TestBed
 from rig.verdict.signature import signature_of
 from rig.verdict.verdict import Outcome, Verdict, exit_code
 
@@ -141,14 +142,16 @@ class FakeBed:
     def __init__(self, root: Path, tree: Tree | None = None) -> None:
         self.root, self.tree = root, tree
         self.builder = SimpleNamespace(store=Store(root / "cache"))
-        self.options = SimpleNamespace(gpu="g610", coherent=False, faults=(), firewall=True)
+        self.options = Options()
         self.contract = SimpleNamespace(contract=SimpleNamespace(name="heap-name"))
         for part in ("image", "qemu", "firmware"):
             setattr(self, part, root / part / "key")
         self.rootfs, self.mcu_firmware = root / "rootfs/key/r", root / "mcu/key/m"
 
     def at(self, tree: Tree, _repo: object) -> FakeBed:
-        return FakeBed(self.root, tree)
+        bed = FakeBed(self.root, tree)
+        bed.options = self.options
+        return bed
 
     @property
     def modules(self) -> Path:
@@ -214,6 +217,14 @@ def test_another_content_or_turn_is_judged(tmp_path: Path) -> None:
     runs.referee().rule(state("b"), CHOSEN)
     runs.referee().rule(state("a"), CHOSEN, turn=2)
     assert runs.guests == 3
+
+
+def test_booted_and_restored_guests_have_verdicts_of_their_own(tmp_path: Path) -> None:
+    runs = FakeRuns(tmp_path)
+    runs.referee().rule(state("a"), CHOSEN)
+    cold = runs.referee()
+    cold.bed.options = replace(cold.bed.options, cold=True)
+    assert not cold.rule(state("a"), CHOSEN).judged[0].reused
 
 
 def test_what_the_rig_could_not_find_is_not_kept(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ FAKED = """
     from rig import bundle, judge as judge_module
     from rig.cli import main
     from tests.unit import test_judge
-    judge_module.Session = test_judge.FakeSession
+    judge_module.opened = test_judge.FakeSession
     bundle.inputs_of = lambda _bed: test_judge.INPUTS
     judge_module.token = lambda *_: None
     judge_module.complaints = lambda *_: []

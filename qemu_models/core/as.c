@@ -23,6 +23,12 @@ static uint64_t *reg64(MaliAs *a, uint32_t reg)
     }
 }
 
+static bool as_active(const MaliGpu *g, unsigned as)
+{
+    return g->s.as[as].held || (g->s.as_stuck >> as & 1) ||
+           mali_late_pending(g, (MaliLate)(MALI_LATE_AS + as));
+}
+
 uint32_t mali_as_read(MaliGpu *g, unsigned as, uint32_t reg)
 {
     MaliAs *a = &g->s.as[as];
@@ -36,7 +42,7 @@ uint32_t mali_as_read(MaliGpu *g, unsigned as, uint32_t reg)
     case AS_FAULTADDRESS: return (uint32_t)a->fault_addr;
     case AS_FAULTADDRESS + 4: return (uint32_t)(a->fault_addr >> 32);
     /* Commands complete in their write (spec 0.3), but for those protected mode holds back. */
-    case AS_STATUS: return a->held ? AS_STATUS_ACTIVE : 0;
+    case AS_STATUS: return as_active(g, as) ? AS_STATUS_ACTIVE : 0;
     default: return 0;
     }
 }
@@ -162,6 +168,13 @@ static void command(MaliGpu *g, unsigned as, uint32_t cmd)
         a->held = cmd + 1;
         return;
     }
+    if (mali_fault_hit(g, MALI_FAULT_AS_NEVER)) {
+        g->s.as_stuck |= MALI_BIT(as);
+    }
+    if ((g->s.as_stuck >> as & 1) ||
+        mali_late(g, (MaliLate)(MALI_LATE_AS + as), MALI_FAULT_AS_LATE, cmd)) {
+        return;
+    }
     /* Before the run: what it sets off (a stream that wakes or dies) logs behind it. */
     mali_ev_begin(&e, g, "as-cmd");
     mali_ev_u64(&e, "as", as);
@@ -177,7 +190,9 @@ static void command(MaliGpu *g, unsigned as, uint32_t cmd)
         mali_ev_u64(&e, "mode", AS_TRANSCFG_MODE(a->transcfg));
     }
     mali_ev_end(&e);
-    commands[cmd].run(g, as);
+    if (!mali_fault_hit(g, MALI_FAULT_AS_WRONG)) {
+        commands[cmd].run(g, as);
+    }
     mali_irq_raise(g, MALI_IRQ_MMU, MMU_INT_COMMAND(as));
 }
 

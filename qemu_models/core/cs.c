@@ -46,7 +46,9 @@ void mali_cs_reset(MaliCs *cs)
 
 MaliStep mali_cs_block(MaliCtx *x, MaliCsWait wait)
 {
-    *x->pos -= 8;
+    if (!x->late) {
+        *x->pos -= 8;
+    }
     x->cs->wait = wait;
     return MALI_STEP_BLOCKED;
 }
@@ -97,7 +99,9 @@ void mali_cs_fault(MaliGpu *g, unsigned csg, unsigned cs, uint32_t type, uint64_
 
 MaliStep mali_cs_kill(MaliCtx *x, uint32_t type, uint64_t info)
 {
-    *x->pos -= 8;
+    if (!x->late) {
+        *x->pos -= 8;
+    }
     mali_cs_fatal(x->g, x->csg, x->idx, type, info);
     return MALI_STEP_STOPPED;
 }
@@ -147,8 +151,8 @@ static bool wait_over(MaliGpu *g, unsigned csg, unsigned cs)
     case MALI_WAIT_SYNC: return sync_over(g, c, s);
     case MALI_WAIT_PROGRESS: return c->cs[s->wait_va % MALI_NUM_CS].progress >= s->wait_ref;
     case MALI_WAIT_FAULT_ACK: return fault_acked(g, csg, cs);
-    case MALI_WAIT_LOCK:
-    case MALI_WAIT_SCOREBOARD: return true;
+    case MALI_WAIT_SCOREBOARD: return g->ops.now_ns(g->opaque) >= s->wait_ref;
+    case MALI_WAIT_LOCK: return true;
     default: /* PROTM, FAULT and OOM end by an act of the host */ return false;
     }
 }
@@ -214,10 +218,13 @@ void mali_csg_as_updated(MaliGpu *g, unsigned as)
 
 /* ---- running ---- */
 
-static void build_table(MaliGpu *g)
+void mali_cs_ops(MaliGpu *g)
 {
     unsigned arch = mali_arch_major(g->row);
 
+    if (g->op[CS_OP_NOP]) {
+        return;
+    }
     for (unsigned i = 0; i < mali_num_ops; i++) {
         if (arch >= mali_ops[i].min_arch && arch <= mali_ops[i].max_arch) {
             g->op[mali_ops[i].code] = &mali_ops[i];
@@ -233,6 +240,29 @@ static inline void pop_frames(MaliCs *cs)
     }
 }
 
+static uint32_t code_or(const MaliGpu *g, MaliFault row, uint32_t otherwise)
+{
+    uint32_t code = mali_fault(g, row) & 0xff;
+
+    return code ? code : otherwise;
+}
+
+/* Fault plan: this instruction is the one. A fault counts as executed, a fatal one does not. */
+static MaliStep inject(MaliCtx *x)
+{
+    MaliGpu *g = x->g;
+
+    if (mali_fault_hit(g, MALI_FAULT_CS_FATAL_AT)) {
+        mali_fault_changed(g);
+        return mali_cs_kill(x, code_or(g, MALI_FAULT_CS_FATAL_CODE, CS_EXC_INSTR_INVALID), x->pc);
+    }
+    if (mali_fault_hit(g, MALI_FAULT_CS_FAULT_AT)) {
+        mali_fault_changed(g);
+        return mali_cs_recoverable(x, code_or(g, MALI_FAULT_CS_FAULT_CODE, CS_EXC_KABOOM), x->pc);
+    }
+    return MALI_STEP_OK;
+}
+
 static inline MaliStep step(MaliCtx *x)
 {
     const MaliOp *op;
@@ -242,8 +272,11 @@ static inline MaliStep step(MaliCtx *x)
     x->pos = x->cs->depth ? &x->cs->frame[x->cs->depth - 1].pc : &x->cs->extract;
     *x->pos += 8;
     MALI_TRY(mali_cs_fetch(x));
+    if (x->g->inject) {
+        MALI_TRY(inject(x));
+    }
     op = x->g->op[x->w >> 56];
-    st = op ? op->fn(x) : mali_cs_invalid(x);
+    st = !op ? mali_cs_invalid(x) : op->async ? mali_cs_issue(x, op) : op->fn(x);
     pop_frames(x->cs);
     return st;
 }
@@ -267,15 +300,18 @@ unsigned mali_cs_run(MaliGpu *g, unsigned csg, unsigned cs, unsigned max)
     MaliStep st = MALI_STEP_OK;
     unsigned n = 0;
 
-    if (!g->op[CS_OP_NOP]) {
-        build_table(g);
-    }
+    g->run.n = 0;
+    mali_cs_ops(g);
     if (!mali_cs_runnable(x.cs)) {
         return 0;
     }
-    while (n < max && st == MALI_STEP_OK && (x.cs->depth || x.cs->extract < x.cs->insert)) {
+    g->run.now = g->ops.now_ns(g->opaque);
+    g->run.base = g->cfg.cs_ips ? x.cs->credit_ns : g->run.now;
+    g->run.stall = 0;
+    g->run.max = max;
+    while (n < g->run.max && st == MALI_STEP_OK && (x.cs->depth || x.cs->extract < x.cs->insert)) {
         st = g->s.protm.active ? protected_step(&x) : step(&x);
-        n++;
+        g->run.n = ++n;
     }
     g->s.counter[MALI_CNT_INSTRUCTIONS] += n;
     return n;

@@ -14,18 +14,29 @@ typedef struct MaliCtx {
     MaliCs *cs;
     unsigned csg, idx;
     uint32_t nregs;
-    uint64_t w;    /* the instruction word */
-    uint64_t pc;   /* its address */
-    uint64_t *pos; /* position of its frame, already behind the instruction */
+    uint64_t w;               /* the instruction word */
+    uint64_t pc;              /* its address */
+    uint64_t *pos;            /* position of its frame, already behind the instruction */
+    const MaliDeferred *late; /* it was issued earlier and happens now; NULL: at once */
 } MaliCtx;
 
 typedef MaliStep (*MaliOpFn)(MaliCtx *x);
+
+/* What a scoreboard entry has to do with an instruction. */
+typedef enum MaliAsync {
+    MALI_ASYNC_NONE,
+    MALI_ASYNC_RUN,    /* busy: the endpoint entry */
+    MALI_ASYNC_OTHER,  /* busy: the "other" entry */
+    MALI_ASYNC_SIGNAL, /* busy: the entry in [51:48]; waits for those in [31:16] */
+} MaliAsync;
 
 /* One row an instruction; architectures outside [min_arch, max_arch] do not know it. */
 typedef struct MaliOp {
     uint8_t code, min_arch, max_arch;
     const char *name;
     MaliOpFn fn;
+    uint8_t async;    /* MaliAsync */
+    uint8_t operands; /* of ASYNC_SIGNAL: 1 a register, 2 an address, 3 and 4 with data */
 } MaliOp;
 
 extern const MaliOp mali_ops[];
@@ -62,6 +73,19 @@ static inline uint64_t reg64(const MaliCs *cs, unsigned r)
     return cs->reg[r] | (uint64_t)cs->reg[r + 1] << 32;
 }
 
+/* Operands of an instruction that may have been issued earlier. */
+static inline uint64_t src_addr(const MaliCtx *x)
+{
+    return x->late ? x->late->addr : reg64(x->cs, f_src0(x->w));
+}
+
+static inline uint64_t src_data(const MaliCtx *x, unsigned size)
+{
+    unsigned r = f_src1(x->w);
+
+    return x->late ? x->late->data : size == 8 ? reg64(x->cs, r) : x->cs->reg[r];
+}
+
 static inline void set_reg64(MaliCs *cs, unsigned r, uint64_t v)
 {
     cs->reg[r] = (uint32_t)v;
@@ -80,6 +104,15 @@ static inline MaliStep mali_cs_invalid(MaliCtx *x)
 {
     return mali_cs_kill(x, CS_EXC_INSTR_INVALID, x->pc);
 }
+
+/* ---- scoreboards (cs_async.c) ---- */
+MaliStep mali_cs_issue(MaliCtx *x, const MaliOp *op); /* an instruction with .async */
+/* OK when these entries are clear, else the stream stands still until they are. */
+MaliStep mali_cs_sb_wait(MaliCtx *x, uint32_t mask);
+void mali_cs_ops(MaliGpu *g); /* fills the opcode table */
+
+/* ---- tiler heaps (cs_heap.c) ---- */
+MaliStep mali_op_tile(MaliCtx *x);
 
 /* ---- memory of the group's VM (cs_mem.c); anything but OK has been dealt with ---- */
 MaliStep mali_cs_read(MaliCtx *x, uint64_t va, void *buf, size_t len);

@@ -27,9 +27,12 @@ static inline MaliMaster master(const MaliCtx *x)
 static MaliStep bus_error(MaliCtx *x, uint64_t va, MaliAccess acc)
 {
     uint64_t pa = 0;
+    uint32_t code;
 
     mali_walk(x->g, x->grp->as, va, &pa, NULL);
-    mali_gpu_fault(x->g, EXC_GPU_BUS_FAULT, x->grp->as, pa, acc, FAULT_SOURCE(x->idx));
+    code = mali_fault(x->g, MALI_FAULT_GPU_FAULT_CODE) & 0xff;
+    mali_gpu_fault(x->g, code ? code : EXC_GPU_BUS_FAULT, x->grp->as, pa, acc,
+                   FAULT_SOURCE(x->idx));
     if (x->g->s.protm.active) {
         mali_protm_bus_error(x->g, x->csg, x->idx, va, pa, acc);
     }
@@ -54,12 +57,29 @@ static MaliStep failed(MaliCtx *x, MaliXlate why, uint64_t va, MaliAccess acc, u
     }
 }
 
+/* Fault plan: this access is the one. */
+static MaliXlate inject(MaliCtx *x, MaliXlate r, uint32_t *fault)
+{
+    MaliGpu *g = x->g;
+
+    if (mali_fault_hit(g, MALI_FAULT_MMU_FAULT_AT)) {
+        *fault = mali_fault(g, MALI_FAULT_MMU_FAULT_CODE) & 0xff;
+        *fault = *fault ? *fault : EXC_TRANSLATION_FAULT + 3;
+        r = MALI_XL_FAULT;
+    } else if (mali_fault_hit(g, MALI_FAULT_GPU_FAULT_AT)) {
+        r = MALI_XL_BUS;
+    }
+    mali_fault_changed(g);
+    return r;
+}
+
 MaliStep mali_cs_read(MaliCtx *x, uint64_t va, void *buf, size_t len)
 {
     uint64_t fault_va = va;
     uint32_t fault = 0;
     MaliXlate r = mali_va_read(x->g, x->grp->as, master(x), va, buf, len, &fault, &fault_va);
 
+    r = r == MALI_XL_OK && x->g->inject ? inject(x, r, &fault) : r;
     return r == MALI_XL_OK ? MALI_STEP_OK : failed(x, r, fault_va, MALI_ACC_READ, fault);
 }
 
@@ -70,7 +90,10 @@ MaliStep mali_cs_write(MaliCtx *x, uint64_t va, const void *buf, size_t len)
     MaliXlate r;
 
     x->g->fetch.line_valid = false; /* it may be code */
-    r = mali_va_write(x->g, x->grp->as, master(x), va, buf, len, &fault, &fault_va);
+    r = x->g->inject ? inject(x, MALI_XL_OK, &fault) : MALI_XL_OK;
+    if (r == MALI_XL_OK) {
+        r = mali_va_write(x->g, x->grp->as, master(x), va, buf, len, &fault, &fault_va);
+    }
     return r == MALI_XL_OK ? MALI_STEP_OK : failed(x, r, fault_va, MALI_ACC_WRITE, fault);
 }
 

@@ -2,8 +2,7 @@
 /*
  * Mali CSF GPU model: the opcode table and the instructions that touch no memory.
  *
- * Spec 5.2. Every asynchronous operation completes at once, so scoreboards are
- * always clear: wait masks and signal slots have no effect.
+ * Spec 5.2. Which of them are asynchronous is in the table; what that means in cs_async.c.
  */
 #include "cs_int.h"
 
@@ -32,8 +31,8 @@ static MaliStep op_move32(MaliCtx *x)
     return MALI_STEP_OK;
 }
 
-/* Arch >= 11, bit 33: the mask is the one of SET_STATE. All scoreboards are clear either way. */
-static MaliStep op_wait(MaliCtx *x)
+/* Shared entries belong to nobody here: SHARED_SB_INC and _DEC only count progress (bit 32). */
+static MaliStep op_progress(MaliCtx *x)
 {
     if (x->w >> 32 & 1) {
         x->cs->progress++;
@@ -42,6 +41,14 @@ static MaliStep op_wait(MaliCtx *x)
     return MALI_STEP_OK;
 }
 
+/* Arch >= 11, bit 33: the mask is the one of SET_STATE. */
+static MaliStep op_wait(MaliCtx *x)
+{
+    bool state = mali_arch_major(x->g->row) >= 11 && (x->w >> 33 & 1);
+
+    MALI_TRY(mali_cs_sb_wait(x, state ? x->cs->sb_mask_wait : f_mask16(x->w)));
+    return op_progress(x);
+}
 static MaliStep op_add_imm32(MaliCtx *x)
 {
     MALI_NEED_REGS(x, f_dst(x->w), 1);
@@ -213,7 +220,7 @@ static MaliStep op_flush_cache2(MaliCtx *x)
     uint32_t id;
 
     MALI_NEED_REGS(x, f_src0(x->w), 1);
-    id = x->cs->reg[f_src0(x->w)];
+    id = x->late ? (uint32_t)x->late->addr : x->cs->reg[f_src0(x->w)];
     if (!id || id == x->g->s.flush_id) {
         mali_flush_id_next(x->g);
     }
@@ -222,6 +229,7 @@ static MaliStep op_flush_cache2(MaliCtx *x)
 
 static MaliStep op_error_barrier(MaliCtx *x)
 {
+    MALI_TRY(mali_cs_sb_wait(x, ~0u));
     x->cs->error = 0;
     return MALI_STEP_OK;
 }
@@ -262,6 +270,9 @@ static MaliStep op_prot_region(MaliCtx *x)
     if (x->cs->prot_left) {
         return mali_cs_invalid(x);
     }
+    if (!x->g->s.protm.active) {
+        MALI_TRY(mali_cs_sb_wait(x, ~0u));
+    }
     if (mali_protm_region(x->g, x->csg, x->idx, x->w & 0xffff)) {
         return MALI_STEP_OK;
     }
@@ -276,56 +287,63 @@ static MaliStep op_prot_region(MaliCtx *x)
 }
 
 const MaliOp mali_ops[] = {
-    { CS_OP_NOP, 10, ARCH_ANY, "NOP", op_nothing },
-    { CS_OP_MOVE48, 10, ARCH_ANY, "MOVE48", op_move48 },
-    { CS_OP_MOVE32, 10, ARCH_ANY, "MOVE32", op_move32 },
-    { CS_OP_WAIT, 10, ARCH_ANY, "WAIT", op_wait },
-    { CS_OP_RUN_COMPUTE, 10, ARCH_ANY, "RUN_COMPUTE", op_nothing },
-    { CS_OP_RUN_TILING, 10, 11, "RUN_TILING", op_nothing },
-    { CS_OP_RUN_IDVS, 10, 11, "RUN_IDVS", op_nothing },
-    { CS_OP_RUN_FRAGMENT, 10, ARCH_ANY, "RUN_FRAGMENT", op_nothing },
-    { CS_OP_RUN_FULLSCREEN, 10, ARCH_ANY, "RUN_FULLSCREEN", op_nothing },
-    { CS_OP_FINISH_TILING, 10, ARCH_ANY, "FINISH_TILING", op_nothing },
-    { CS_OP_FINISH_FRAGMENT, 10, ARCH_ANY, "FINISH_FRAGMENT", op_finish_fragment },
-    { CS_OP_RUN_IDVS2, 12, ARCH_ANY, "RUN_IDVS2", op_nothing },
-    { CS_OP_ADD_IMM32, 10, 12, "ADD_IMM32", op_add_imm32 },
-    { CS_OP_ADD_IMM32, 13, ARCH_ANY, "ARITH_IMM32", mali_op_arith_imm32 },
-    { CS_OP_ADD_IMM64, 10, 12, "ADD_IMM64", op_add_imm64 },
-    { CS_OP_ADD_IMM64, 13, ARCH_ANY, "ARITH_IMM64", mali_op_arith_imm64 },
-    { CS_OP_UMIN32, 10, 12, "UMIN32", op_umin32 },
-    { CS_OP_UMIN32, 13, ARCH_ANY, "ARITH_REG32", mali_op_arith_reg32 },
-    { CS_OP_LOGIC_OP32, 11, ARCH_ANY, "LOGIC_OP32", mali_op_logic_op32 },
-    { CS_OP_LOAD_MULTIPLE, 10, ARCH_ANY, "LOAD_MULTIPLE", mali_op_load_multiple },
-    { CS_OP_STORE_MULTIPLE, 10, ARCH_ANY, "STORE_MULTIPLE", mali_op_store_multiple },
-    { CS_OP_BRANCH, 10, ARCH_ANY, "BRANCH", op_branch },
-    { CS_OP_SET_SB_ENTRY, 10, ARCH_ANY, "SET_SB_ENTRY", op_set_sb_entry },
-    { CS_OP_PROGRESS_WAIT, 10, ARCH_ANY, "PROGRESS_WAIT", op_progress_wait },
-    { CS_OP_SET_EXCEPTION_HANDLER, 10, ARCH_ANY, "SET_EXCEPTION_HANDLER",
-      op_set_exception_handler },
-    { CS_OP_NEXT_SB_ENTRY, 11, ARCH_ANY, "NEXT_SB_ENTRY", mali_op_next_sb_entry },
-    { CS_OP_SET_STATE, 11, ARCH_ANY, "SET_STATE", mali_op_set_state },
-    { CS_OP_SET_STATE_IMM32, 11, ARCH_ANY, "SET_STATE_IMM32", mali_op_set_state_imm32 },
-    { CS_OP_SHARED_SB_INC, 11, ARCH_ANY, "SHARED_SB_INC", op_wait },
-    { CS_OP_SHARED_SB_DEC, 11, ARCH_ANY, "SHARED_SB_DEC", op_wait },
-    { CS_OP_CALL, 10, ARCH_ANY, "CALL", op_call },
-    { CS_OP_JUMP, 10, ARCH_ANY, "JUMP", op_jump },
-    { CS_OP_REQ_RESOURCE, 10, ARCH_ANY, "REQ_RESOURCE", op_req_resource },
-    { CS_OP_FLUSH_CACHE2, 10, ARCH_ANY, "FLUSH_CACHE2", op_flush_cache2 },
-    { CS_OP_SYNC_ADD32, 10, ARCH_ANY, "SYNC_ADD32", mali_op_sync_add32 },
-    { CS_OP_SYNC_SET32, 10, ARCH_ANY, "SYNC_SET32", mali_op_sync_set32 },
-    { CS_OP_SYNC_WAIT32, 10, ARCH_ANY, "SYNC_WAIT32", mali_op_sync_wait32 },
-    { CS_OP_STORE_STATE, 10, ARCH_ANY, "STORE_STATE", mali_op_store_state },
-    { CS_OP_PROT_REGION, 10, ARCH_ANY, "PROT_REGION", op_prot_region },
-    { CS_OP_PROGRESS_STORE, 10, ARCH_ANY, "PROGRESS_STORE", op_progress_store },
-    { CS_OP_PROGRESS_LOAD, 10, ARCH_ANY, "PROGRESS_LOAD", op_progress_load },
-    { CS_OP_RUN_COMPUTE_INDIRECT, 10, ARCH_ANY, "RUN_COMPUTE_INDIRECT", op_nothing },
-    { CS_OP_ERROR_BARRIER, 10, ARCH_ANY, "ERROR_BARRIER", op_error_barrier },
-    { CS_OP_HEAP_SET, 10, ARCH_ANY, "HEAP_SET", op_heap_set },
-    { CS_OP_HEAP_OPERATION, 10, ARCH_ANY, "HEAP_OPERATION", op_heap_operation },
-    { CS_OP_TRACE_POINT, 10, ARCH_ANY, "TRACE_POINT", op_nothing },
-    { CS_OP_SYNC_ADD64, 10, ARCH_ANY, "SYNC_ADD64", mali_op_sync_add64 },
-    { CS_OP_SYNC_SET64, 10, ARCH_ANY, "SYNC_SET64", mali_op_sync_set64 },
-    { CS_OP_SYNC_WAIT64, 10, ARCH_ANY, "SYNC_WAIT64", mali_op_sync_wait64 },
-    { CS_OP_ARITH_REG64, 13, ARCH_ANY, "ARITH_REG64", mali_op_arith_reg64 },
+    { CS_OP_NOP, 10, ARCH_ANY, "NOP", op_nothing, MALI_ASYNC_NONE, 0 },
+    { CS_OP_MOVE48, 10, ARCH_ANY, "MOVE48", op_move48, MALI_ASYNC_NONE, 0 },
+    { CS_OP_MOVE32, 10, ARCH_ANY, "MOVE32", op_move32, MALI_ASYNC_NONE, 0 },
+    { CS_OP_WAIT, 10, ARCH_ANY, "WAIT", op_wait, MALI_ASYNC_NONE, 0 },
+    { CS_OP_RUN_COMPUTE, 10, ARCH_ANY, "RUN_COMPUTE", op_nothing, MALI_ASYNC_RUN, 0 },
+    { CS_OP_RUN_TILING, 10, 11, "RUN_TILING", mali_op_tile, MALI_ASYNC_RUN, 0 },
+    { CS_OP_RUN_IDVS, 10, 11, "RUN_IDVS", mali_op_tile, MALI_ASYNC_RUN, 0 },
+    { CS_OP_RUN_FRAGMENT, 10, ARCH_ANY, "RUN_FRAGMENT", op_nothing, MALI_ASYNC_RUN, 0 },
+    { CS_OP_RUN_FULLSCREEN, 10, ARCH_ANY, "RUN_FULLSCREEN", op_nothing, MALI_ASYNC_RUN, 0 },
+    { CS_OP_FINISH_TILING, 10, ARCH_ANY, "FINISH_TILING", op_nothing, MALI_ASYNC_RUN, 0 },
+    { CS_OP_FINISH_FRAGMENT, 10, ARCH_ANY, "FINISH_FRAGMENT", op_finish_fragment, MALI_ASYNC_SIGNAL,
+      0 },
+    { CS_OP_RUN_IDVS2, 12, ARCH_ANY, "RUN_IDVS2", mali_op_tile, MALI_ASYNC_RUN, 0 },
+    { CS_OP_ADD_IMM32, 10, 12, "ADD_IMM32", op_add_imm32, MALI_ASYNC_NONE, 0 },
+    { CS_OP_ADD_IMM32, 13, ARCH_ANY, "ARITH_IMM32", mali_op_arith_imm32, MALI_ASYNC_NONE, 0 },
+    { CS_OP_ADD_IMM64, 10, 12, "ADD_IMM64", op_add_imm64, MALI_ASYNC_NONE, 0 },
+    { CS_OP_ADD_IMM64, 13, ARCH_ANY, "ARITH_IMM64", mali_op_arith_imm64, MALI_ASYNC_NONE, 0 },
+    { CS_OP_UMIN32, 10, 12, "UMIN32", op_umin32, MALI_ASYNC_NONE, 0 },
+    { CS_OP_UMIN32, 13, ARCH_ANY, "ARITH_REG32", mali_op_arith_reg32, MALI_ASYNC_NONE, 0 },
+    { CS_OP_LOGIC_OP32, 11, ARCH_ANY, "LOGIC_OP32", mali_op_logic_op32, MALI_ASYNC_NONE, 0 },
+    { CS_OP_LOAD_MULTIPLE, 10, ARCH_ANY, "LOAD_MULTIPLE", mali_op_load_multiple, MALI_ASYNC_OTHER,
+      0 },
+    { CS_OP_STORE_MULTIPLE, 10, ARCH_ANY, "STORE_MULTIPLE", mali_op_store_multiple,
+      MALI_ASYNC_OTHER, 0 },
+    { CS_OP_BRANCH, 10, ARCH_ANY, "BRANCH", op_branch, MALI_ASYNC_NONE, 0 },
+    { CS_OP_SET_SB_ENTRY, 10, ARCH_ANY, "SET_SB_ENTRY", op_set_sb_entry, MALI_ASYNC_NONE, 0 },
+    { CS_OP_PROGRESS_WAIT, 10, ARCH_ANY, "PROGRESS_WAIT", op_progress_wait, MALI_ASYNC_NONE, 0 },
+    { CS_OP_SET_EXCEPTION_HANDLER, 10, ARCH_ANY, "SET_EXCEPTION_HANDLER", op_set_exception_handler,
+      MALI_ASYNC_NONE, 0 },
+    { CS_OP_NEXT_SB_ENTRY, 11, ARCH_ANY, "NEXT_SB_ENTRY", mali_op_next_sb_entry, MALI_ASYNC_NONE,
+      0 },
+    { CS_OP_SET_STATE, 11, ARCH_ANY, "SET_STATE", mali_op_set_state, MALI_ASYNC_NONE, 0 },
+    { CS_OP_SET_STATE_IMM32, 11, ARCH_ANY, "SET_STATE_IMM32", mali_op_set_state_imm32,
+      MALI_ASYNC_NONE, 0 },
+    { CS_OP_SHARED_SB_INC, 11, ARCH_ANY, "SHARED_SB_INC", op_progress, MALI_ASYNC_NONE, 0 },
+    { CS_OP_SHARED_SB_DEC, 11, ARCH_ANY, "SHARED_SB_DEC", op_progress, MALI_ASYNC_NONE, 0 },
+    { CS_OP_CALL, 10, ARCH_ANY, "CALL", op_call, MALI_ASYNC_NONE, 0 },
+    { CS_OP_JUMP, 10, ARCH_ANY, "JUMP", op_jump, MALI_ASYNC_NONE, 0 },
+    { CS_OP_REQ_RESOURCE, 10, ARCH_ANY, "REQ_RESOURCE", op_req_resource, MALI_ASYNC_NONE, 0 },
+    { CS_OP_FLUSH_CACHE2, 10, ARCH_ANY, "FLUSH_CACHE2", op_flush_cache2, MALI_ASYNC_SIGNAL, 1 },
+    { CS_OP_SYNC_ADD32, 10, ARCH_ANY, "SYNC_ADD32", mali_op_sync_add32, MALI_ASYNC_SIGNAL, 3 },
+    { CS_OP_SYNC_SET32, 10, ARCH_ANY, "SYNC_SET32", mali_op_sync_set32, MALI_ASYNC_SIGNAL, 3 },
+    { CS_OP_SYNC_WAIT32, 10, ARCH_ANY, "SYNC_WAIT32", mali_op_sync_wait32, MALI_ASYNC_NONE, 0 },
+    { CS_OP_STORE_STATE, 10, ARCH_ANY, "STORE_STATE", mali_op_store_state, MALI_ASYNC_SIGNAL, 2 },
+    { CS_OP_PROT_REGION, 10, ARCH_ANY, "PROT_REGION", op_prot_region, MALI_ASYNC_NONE, 0 },
+    { CS_OP_PROGRESS_STORE, 10, ARCH_ANY, "PROGRESS_STORE", op_progress_store, MALI_ASYNC_NONE, 0 },
+    { CS_OP_PROGRESS_LOAD, 10, ARCH_ANY, "PROGRESS_LOAD", op_progress_load, MALI_ASYNC_NONE, 0 },
+    { CS_OP_RUN_COMPUTE_INDIRECT, 10, ARCH_ANY, "RUN_COMPUTE_INDIRECT", op_nothing, MALI_ASYNC_RUN,
+      0 },
+    { CS_OP_ERROR_BARRIER, 10, ARCH_ANY, "ERROR_BARRIER", op_error_barrier, MALI_ASYNC_NONE, 0 },
+    { CS_OP_HEAP_SET, 10, ARCH_ANY, "HEAP_SET", op_heap_set, MALI_ASYNC_NONE, 0 },
+    { CS_OP_HEAP_OPERATION, 10, ARCH_ANY, "HEAP_OPERATION", op_heap_operation, MALI_ASYNC_SIGNAL,
+      0 },
+    { CS_OP_TRACE_POINT, 10, ARCH_ANY, "TRACE_POINT", op_nothing, MALI_ASYNC_SIGNAL, 0 },
+    { CS_OP_SYNC_ADD64, 10, ARCH_ANY, "SYNC_ADD64", mali_op_sync_add64, MALI_ASYNC_SIGNAL, 4 },
+    { CS_OP_SYNC_SET64, 10, ARCH_ANY, "SYNC_SET64", mali_op_sync_set64, MALI_ASYNC_SIGNAL, 4 },
+    { CS_OP_SYNC_WAIT64, 10, ARCH_ANY, "SYNC_WAIT64", mali_op_sync_wait64, MALI_ASYNC_NONE, 0 },
+    { CS_OP_ARITH_REG64, 13, ARCH_ANY, "ARITH_REG64", mali_op_arith_reg64, MALI_ASYNC_NONE, 0 },
 };
 const unsigned mali_num_ops = sizeof(mali_ops) / sizeof(mali_ops[0]);

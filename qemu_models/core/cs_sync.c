@@ -24,8 +24,8 @@ static MaliStep sync_write(MaliCtx *x, unsigned size, bool add)
 
     MALI_NEED_REGS(x, addr, 2);
     MALI_NEED_REGS(x, data, size / 4);
-    va = reg64(x->cs, addr);
-    v = size == 8 ? reg64(x->cs, data) : x->cs->reg[data];
+    va = src_addr(x);
+    v = src_data(x, size);
     if (va & (size - 1)) {
         return mali_cs_recoverable(x, CS_EXC_ADDR_RANGE_FAULT, va);
     }
@@ -122,7 +122,7 @@ MaliStep mali_op_store_state(MaliCtx *x)
     uint64_t va, v;
 
     MALI_NEED_REGS(x, addr, 2);
-    va = reg64(x->cs, addr) + (uint64_t)f_off16(x->w);
+    va = src_addr(x) + (uint64_t)f_off16(x->w);
     switch ((x->w >> 32) & 3) {
     case CS_STORE_TIMESTAMP: v = g->ops.timestamp(g->opaque) + g->s.timestamp_offset; break;
     case CS_STORE_CYCLES: v = mali_cycle_count(x->g); break;

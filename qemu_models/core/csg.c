@@ -275,6 +275,9 @@ static uint32_t requests(MaliGpu *g, unsigned csg)
     if ((req ^ ack) & CSG_STATUS_UPDATE) {
         status_update(g, csg);
     }
+    if (((req ^ ack) & CSG_STATE_MASK) && mali_fault_hit(g, MALI_FAULT_CSG_ACK_WRONG)) {
+        done ^= 3;
+    }
     if (done != ack) {
         if (!g->s.csg[csg].resident) {
             mali_mcu_w32(g, f->out + CSG_OUT_STATUS_STATE, 0);
@@ -306,7 +309,8 @@ void mali_csg_process(MaliGpu *g, unsigned csg)
 {
     uint32_t changed = 0;
 
-    if (csg >= num_csg(g)) {
+    if (csg >= num_csg(g) ||
+        mali_late(g, (MaliLate)(MALI_LATE_CSG + csg), MALI_FAULT_CSG_ACK_LATE, 0)) {
         return;
     }
     /* All words first, then the interrupt: of the requests, then of what came of them. */
@@ -346,6 +350,7 @@ void mali_csg_doorbell(MaliGpu *g, unsigned doorbell)
             }
         }
         if (rung) {
+            mali_late(g, MALI_LATE_JOB, MALI_FAULT_JOB_LATE, 0);
             mali_csg_idle_update(g, i);
         }
     }

@@ -69,6 +69,20 @@ typedef struct Needs {
     bool poll;
 } Needs;
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Something outstanding is over; a stream that has used up its credit may as well be looked at
+ * with its next quantum. */
+static uint64_t over_at(const MaliGpu *g, const MaliCs *s, uint64_t now)
+{
+    uint64_t over = mali_cs_next_ready(s, now), paid = ready_at(g, s);
+
+    return over > paid ? over : paid;
+}
+
 static Needs needs(MaliGpu *g, uint64_t now)
 {
     Needs n = { MALI_NEVER, false };
@@ -77,6 +91,7 @@ static Needs needs(MaliGpu *g, uint64_t now)
         for (unsigned j = 0; g->s.csg[i].resident && j < MALI_NUM_CS; j++) {
             MaliCs *s = &g->s.csg[i].cs[j];
 
+            n.run_at = earlier(n.run_at, mali_cs_progress_deadline(g, s));
             if (!mali_protm_runs(g, i, j)) {
                 s->queued = 0;
                 continue;
@@ -85,21 +100,29 @@ static Needs needs(MaliGpu *g, uint64_t now)
             if (s->queued && ready_at(g, s) < n.run_at) {
                 n.run_at = ready_at(g, s);
             }
+            if (s->outstanding && !s->queued) {
+                n.run_at = earlier(n.run_at, over_at(g, s, now));
+            }
             n.poll |= polled(s);
         }
     }
     return n;
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
+/* Fault plan: no stream runs, or not yet. */
+static bool stands_still(const MaliGpu *g)
 {
-    return a < b ? a : b;
+    return mali_fault(g, MALI_FAULT_JOB_NEVER) || mali_late_pending(g, MALI_LATE_JOB);
 }
 
 void mali_timer_rearm(MaliGpu *g)
 {
     uint64_t now = now_ns(g), when;
     Needs n = needs(g, now);
+
+    if (stands_still(g)) {
+        n.run_at = MALI_NEVER;
+    }
 
     if (!n.poll) {
         g->s.poll_deadline = MALI_NEVER;
@@ -113,6 +136,7 @@ void mali_timer_rearm(MaliGpu *g)
         n.run_at = g->rest_until;
     }
     when = earlier(earlier(n.run_at, g->s.poll_deadline), g->s.idle_deadline);
+    when = earlier(when, mali_late_deadline(g));
     if (when < now) {
         when = now;
     }
@@ -149,6 +173,27 @@ unsigned mali_engine_poll(MaliGpu *g)
     return looks;
 }
 
+/* ---- what completes later (cs_async.c) ---- */
+
+static void complete_due(MaliGpu *g, uint64_t now)
+{
+    for (unsigned i = 0; i < MALI_NUM_CSG; i++) {
+        bool changed = false;
+
+        for (unsigned j = 0; g->s.csg[i].resident && j < MALI_NUM_CS; j++) {
+            if (g->s.csg[i].cs[j].started && mali_protm_runs(g, i, j)) {
+                changed |= mali_cs_complete(g, i, j, now);
+            }
+        }
+        if (changed) {
+            mali_csg_idle_update(g, i);
+        }
+        if (g->s.csg[i].resident && g->s.progress_ns) {
+            mali_csg_progress_check(g, i, now);
+        }
+    }
+}
+
 /* ---- running ---- */
 
 /* Instructions this stream may execute now, at most @max. */
@@ -177,7 +222,7 @@ static unsigned run_turn(MaliGpu *g, unsigned stream, uint64_t now, unsigned max
     }
     n = mali_cs_run(g, csg, cs, budget(g, s, now, max));
     if (g->cfg.cs_ips) {
-        s->credit_ns += n * NS_PER_S / g->cfg.cs_ips;
+        s->credit_ns += n * NS_PER_S / g->cfg.cs_ips + (n ? g->run.stall : 0);
     }
     mali_protm_settle(g); /* not sooner: it may take the group off its slot */
     return n;
@@ -232,6 +277,10 @@ void mali_engine_run(MaliGpu *g)
     unsigned left = SLICE, looks, n;
 
     g->fetch.valid = false;
+    if (stands_still(g)) {
+        return;
+    }
+    complete_due(g, now);
     looks = mali_engine_poll(g);
     do {
         g->sync_dirty = false;

@@ -39,12 +39,22 @@ static bool req_ping(MaliGpu *g)
 {
     MaliEvent e;
 
-    if (mali_fault(g, MALI_FAULT_PING_NEVER)) {
+    if (mali_fault(g, MALI_FAULT_PING_NEVER) ||
+        mali_late(g, MALI_LATE_PING, MALI_FAULT_PING_LATE, 0)) {
         return false;
     }
     mali_ev_begin(&e, g, "ping");
     mali_ev_u64(&e, "n", ++g->s.counter[MALI_CNT_PINGS]);
     mali_ev_end(&e);
+    return true;
+}
+
+/* 1024 cycles of the GPU a unit. */
+static bool req_progress_timer(MaliGpu *g)
+{
+    uint64_t cycles = (uint64_t)in32(g, GLB_IN_PROGRESS_TIMER) * TIMER_UNIT;
+
+    g->s.progress_ns = cycles * 1000 / (GPU_COUNTER_HZ / 1000000);
     return true;
 }
 
@@ -55,13 +65,13 @@ static bool req_protm_enter(MaliGpu *g)
     return false;
 }
 
-/* PING logs for itself; the timers and masks of the others have no effect here. */
+/* PING logs for itself; the masks and timers without a function have no effect here. */
 static const struct GlbRequest {
     uint32_t bit;
     const char *name;
     bool (*run)(MaliGpu *g);
 } toggles[] = {
-    { GLB_CFG_PROGRESS_TIMER, "cfg-progress-timer", NULL },
+    { GLB_CFG_PROGRESS_TIMER, "cfg-progress-timer", req_progress_timer },
     { GLB_CFG_ALLOC_EN, "cfg-alloc-en", NULL },
     { GLB_CFG_POWEROFF_TIMER, "cfg-poweroff-timer", NULL },
     { GLB_PROTM_ENTER, "protm-enter", req_protm_enter },
@@ -251,7 +261,8 @@ static void halt(MaliGpu *g, uint32_t req)
 {
     uint32_t ack = out32(g, GLB_OUT_ACK);
 
-    if (mali_fault(g, MALI_FAULT_HALT_NEVER)) {
+    if (mali_fault(g, MALI_FAULT_HALT_NEVER) ||
+        mali_late(g, MALI_LATE_HALT, MALI_FAULT_HALT_LATE, 0)) {
         return;
     }
     mali_mcu_halt(g);
@@ -266,7 +277,8 @@ static void protm_request(MaliGpu *g, uint32_t req)
 {
     uint32_t ack = out32(g, GLB_OUT_ACK);
 
-    if (g->s.protm.refused || !((req ^ ack) & GLB_PROTM_ENTER)) {
+    if (g->s.protm.refused || !((req ^ ack) & GLB_PROTM_ENTER) ||
+        mali_late(g, MALI_LATE_PROTM_ENTER, MALI_FAULT_PROTM_ENTER_LATE, 0)) {
         return;
     }
     if (!mali_protm_enter(g)) {
@@ -302,6 +314,11 @@ void mali_glb_doorbell(MaliGpu *g)
     done = run_toggles(g, changed) | LEVELS;
     if (has_state_field(g) && !(req & GLB_STATE_MASK)) {
         done |= GLB_STATE_MASK;
+    }
+    if ((done & GLB_PING) && mali_fault_hit(g, MALI_FAULT_PING_WRONG)) {
+        done &= ~GLB_PING;
+        req ^= GLB_FWCFG_UPDATE;
+        done |= GLB_FWCFG_UPDATE;
     }
     write_ack(g, ack, (ack & ~done) | (req & done));
     mali_glb_fan_out(g);

@@ -50,9 +50,21 @@ void mali_irq_update(MaliGpu *g)
     }
 }
 
+/* The fault plan's share: what is lost of @bits, and what will come once more. */
+static uint32_t planned(MaliGpu *g, MaliIrq irq, uint32_t bits)
+{
+    uint32_t *drop = &g->s.fault[MALI_FAULT_IRQ_DROP_JOB + irq], lost = bits & *drop;
+    uint32_t *twice = &g->s.fault[MALI_FAULT_IRQ_DOUBLE_JOB + irq], more = bits & ~lost & *twice;
+
+    *drop &= ~lost;
+    *twice &= ~more;
+    g->s.irq_again[irq] |= more;
+    return bits & ~lost;
+}
+
 void mali_irq_raise(MaliGpu *g, MaliIrq irq, uint32_t bits)
 {
-    block(g, irq)->rawstat |= bits & valid_bits[irq];
+    block(g, irq)->rawstat |= planned(g, irq, bits & valid_bits[irq]);
     mali_irq_update(g);
 }
 
@@ -76,7 +88,10 @@ void mali_irq_write(MaliGpu *g, MaliIrq irq, uint32_t reg, uint32_t val)
     case INT_RAWSTAT: /* forces bits on: tyr regs.rs:141-143 */
         b->rawstat |= val & valid_bits[irq];
         break;
-    case INT_CLEAR: b->rawstat &= ~val; break;
+    case INT_CLEAR:
+        b->rawstat = (b->rawstat & ~val) | (g->s.irq_again[irq] & val);
+        g->s.irq_again[irq] &= ~val;
+        break;
     case INT_MASK: b->mask = val; break;
     default: break;
     }

@@ -55,6 +55,7 @@ MaliGpu *mali_new(const MaliConfig *cfg, const MaliOps *ops, void *opaque, const
     g->ops = *ops;
     g->opaque = opaque;
     g->timer_set = MALI_NEVER;
+    g->late_now = -1;
     state_init(g);
     return g;
 }
@@ -68,6 +69,8 @@ void mali_free(MaliGpu *g)
 static void drive_outputs(MaliGpu *g)
 {
     g->fetch.valid = false;
+    g->late_now = -1;
+    mali_fault_changed(g);
     g->timer_set = MALI_NEVER;
     g->ops.set_timer(g->opaque, MALI_NEVER);
     mali_irq_update(g);
@@ -88,6 +91,7 @@ void mali_reset(MaliGpu *g)
 void mali_timer(MaliGpu *g)
 {
     g->timer_set = MALI_NEVER; /* the embedder's deadline is used up */
+    mali_late_timer(g);
     mali_glb_timer(g);
     mali_engine_run(g);
     mali_timer_rearm(g);
@@ -95,7 +99,7 @@ void mali_timer(MaliGpu *g)
 
 /* ---- migration ---- */
 /* The state is plain data with explicit padding, so it travels as it is between equal builds. */
-#define BLOB_MAGIC UINT64_C(0x3345544154534c4d) /* "MLSTATE3" */
+#define BLOB_MAGIC UINT64_C(0x3445544154534c4d) /* "MLSTATE4" */
 
 /*
  * What a state means only together with: the row by its name (two rows may have one
@@ -106,6 +110,7 @@ typedef struct BlobHeader {
     uint32_t size, gpu_id;
     char row[16];
     uint32_t tables, coherent, counter_hz, cs_ips, suspend_size, protm_suspend_size;
+    uint32_t async_ns, pad;
 } BlobHeader;
 _Static_assert(sizeof(BlobHeader) == MALI_BLOB_HEADER, "no padding, and as the tests know it");
 
@@ -134,6 +139,7 @@ static BlobHeader header(const MaliGpu *g)
         .cs_ips = g->cfg.cs_ips,
         .suspend_size = g->cfg.suspend_size,
         .protm_suspend_size = g->cfg.protm_suspend_size,
+        .async_ns = g->cfg.async_ns,
     };
 
     for (unsigned i = 0; i < sizeof(h.row) && g->row->name[i]; i++) {
@@ -208,6 +214,9 @@ static const char *foreign(const MaliGpu *g, const BlobHeader *h)
     }
     if (h->cs_ips != ours.cs_ips) {
         return "of a GPU with another cs-ips";
+    }
+    if (h->async_ns != ours.async_ns) {
+        return "of a GPU with another async-ns";
     }
     if (h->suspend_size != ours.suspend_size || h->protm_suspend_size != ours.protm_suspend_size) {
         return "of a GPU with other suspend sizes";

@@ -52,8 +52,9 @@ typedef struct MaliConfig {
     const char *gpu; /* row of the GPU table, e.g. "g610"; NULL: "g610" */
     bool coherent;   /* COHERENCY_FEATURES.ACE_LITE, with dma-coherent in the node */
     uint32_t
-        counter_hz;  /* frequency of @timestamp (CNTFRQ_EL0); 0: 62500000, that of QEMU's virt */
-    uint32_t cs_ips; /* command-stream instructions a second and stream; 0: not paced */
+        counter_hz;    /* frequency of @timestamp (CNTFRQ_EL0); 0: 62500000, that of QEMU's virt */
+    uint32_t cs_ips;   /* command-stream instructions a second and stream; 0: not paced */
+    uint32_t async_ns; /* virtual ns of an asynchronous operation; 0: over at once */
     uint32_t
         suspend_size; /* bytes, at most 1 MiB; 0: what the image's manifest says, else 0x3000 */
     uint32_t protm_suspend_size; /* the same; else 0x5000 (differs on purpose) */

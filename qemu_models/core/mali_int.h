@@ -10,19 +10,21 @@
 #include "mali.h"
 #include "regs.h"
 
-#define MALI_NUM_AS     8
-#define MALI_NUM_CSG    8
-#define MALI_NUM_CS     8
-#define MALI_MAX_REGS   128
-#define MALI_MAX_FRAMES 8
-#define MALI_TLB_SIZE   64
-#define MALI_NEVER      UINT64_MAX
+#define MALI_NUM_AS       8
+#define MALI_NUM_CSG      8
+#define MALI_NUM_CS       8
+#define MALI_MAX_REGS     128
+#define MALI_MAX_FRAMES   8
+#define MALI_MAX_SB       16 /* scoreboard entries */
+#define MALI_MAX_DEFERRED 8
+#define MALI_TLB_SIZE     64
+#define MALI_NEVER        UINT64_MAX
 /* Largest suspend buffer: what a hostile manifest may make us read and write at one request. */
 #define MALI_MAX_SUSPEND (1u << 20)
 /* Bytes of the event log a virtual second and in all: a hostile guest must not fill the disk. */
 #define MALI_LOG_SECOND  (UINT64_C(16) << 20)
 #define MALI_LOG_TOTAL   (UINT64_C(512) << 20)
-#define MALI_BLOB_HEADER 56u /* bytes before the MaliState of mali_save() */
+#define MALI_BLOB_HEADER 64u /* bytes before the MaliState of mali_save() */
 
 /* ---- GPU table (gpus.c): adding a GPU is adding a row ---- */
 typedef struct MaliGpuRow {
@@ -84,6 +86,16 @@ typedef enum MaliCsWait {
     MALI_WAIT_COUNT,
 } MaliCsWait;
 
+/* An operation that happens later (cs_async.c). */
+typedef struct MaliDeferred {
+    uint64_t word, addr, data; /* the instruction and what its registers held */
+    uint64_t ready;            /* virtual ns */
+    uint32_t slot, pad;        /* scoreboard entry that it clears */
+} MaliDeferred;
+
+/* Tiler memory: what stands between RUN_IDVS and its execution (cs_heap.c). */
+typedef enum MaliOom { MALI_OOM_NONE, MALI_OOM_ASKED, MALI_OOM_ANSWERED, MALI_OOM_COUNT } MaliOom;
+
 typedef struct MaliCs {
     /* architectural state: all of it goes through the suspend buffer */
     uint64_t extract; /* ring byte counter of the next instruction of frame 0 */
@@ -106,7 +118,12 @@ typedef struct MaliCs {
     uint32_t stopped;    /* fatal: never runs again in this residency */
     uint32_t prot_saved; /* an unfinished PROT_REGION is in the protected suspend buffer */
     uint32_t sb_deferred, sb_mask_stream, sb_mask_wait; /* SET_STATE, arch >= 11 */
-    uint32_t pad;
+    uint32_t oom;                                       /* MaliOom */
+    uint32_t outstanding;                               /* an entry may be busy; 0: none is */
+    uint32_t num_deferred;
+    uint64_t run_since; /* issue of the oldest RUN_* not over; 0: none; NEVER: the host knows */
+    uint64_t sb_ready[MALI_MAX_SB]; /* virtual ns at which the entry is clear; NEVER: it hangs */
+    MaliDeferred deferred[MALI_MAX_DEFERRED];
     /* binding: read from the CS inputs at START/RESUME, not saved */
     uint64_t ring_base, ring_in, ring_out;
     uint32_t ring_size, doorbell;
@@ -141,7 +158,14 @@ typedef struct MaliIface {
 } MaliIface;
 
 /* ---- protected mode (protm.c) ---- */
-typedef enum MaliProtmLeave { MALI_PROTM_STAY, MALI_PROTM_END, MALI_PROTM_FAULTED } MaliProtmLeave;
+typedef enum MaliProtmLeave {
+    MALI_PROTM_STAY,
+    MALI_PROTM_END,
+    MALI_PROTM_FAULTED,
+    MALI_PROTM_PING, /* from here on: a request of the host */
+    MALI_PROTM_REQUEST,
+    MALI_PROTM_CSG_UPDATE,
+} MaliProtmLeave;
 
 typedef struct MaliProtm {
     uint32_t active;                   /* GPU_STATUS bit 7, set by the firmware */
@@ -153,7 +177,26 @@ typedef struct MaliProtm {
     uint64_t suspend_va[MALI_NUM_CSG]; /* of the groups in @implicit */
 } MaliProtm;
 
-#define MALI_MAX_FAULTS   64
+/* Where the fault plan can make something late (late.c). */
+typedef enum MaliLate {
+    MALI_LATE_L2,
+    MALI_LATE_RESET,
+    MALI_LATE_FLUSH,
+    MALI_LATE_BOOT,
+    MALI_LATE_HALT,
+    MALI_LATE_STOP,
+    MALI_LATE_PING,
+    MALI_LATE_JOB,
+    MALI_LATE_PROTM_ENTER,
+    MALI_LATE_PROTM_STATUS,
+    MALI_LATE_PROTM_EXIT,
+    MALI_LATE_PWR,
+    MALI_LATE_AS,                               /* one each */
+    MALI_LATE_CSG = MALI_LATE_AS + MALI_NUM_AS, /* one each */
+    MALI_LATE_COUNT = MALI_LATE_CSG + MALI_NUM_CSG,
+} MaliLate;
+
+#define MALI_MAX_FAULTS   128
 #define MALI_MAX_COUNTERS 32
 
 /* ---- event log (event.c): bytes written in virtual second @second and in all ---- */
@@ -178,10 +221,14 @@ typedef struct MaliState {
     uint32_t glb_pending, glb_idle;
     uint64_t idle_deadline, poll_deadline; /* GLB IDLE; SYNC_WAIT re-poll */
     uint64_t idle_timer_ns;
+    uint64_t progress_ns; /* GLB progress timer; 0: off */
     MaliCsg csg[MALI_NUM_CSG];
     MaliProtm protm;
     uint32_t engine_next, pad1; /* round robin */
     MaliLog log;
+    uint64_t late_at[MALI_LATE_COUNT]; /* 0: nothing is late */
+    uint32_t late_arg[MALI_LATE_COUNT];
+    uint32_t as_stuck, irq_again[4], pad2; /* fault plan: as-never; irq-double */
     uint32_t fault[MALI_MAX_FAULTS];
     uint64_t counter[MALI_MAX_COUNTERS];
 } MaliState;
@@ -198,9 +245,16 @@ struct MaliGpu {
         unsigned as;
         bool valid, line_valid;
     } fetch;
+    /* The turn that is running: the stream's clock is base + stall + the price of n. */
+    struct {
+        uint64_t base, now, stall;
+        unsigned n, max;
+    } run;
     uint64_t rest_until;          /* virtual time: no slice before, the vCPUs' turn */
     bool hold_events;             /* events only get pending: a request is being worked on */
     bool log_marker;              /* the event being written is about the log itself */
+    bool inject;                  /* a code is to be raised at some instruction or access */
+    int late_now;                 /* MaliLate that is let through; -1: none */
     bool sync_dirty;              /* a sync object or progress counter changed in this slice */
     const struct MaliOp *op[256]; /* opcode table of this GPU's architecture */
     MaliState s;
@@ -246,25 +300,79 @@ typedef enum MaliCounter {
     MALI_CNT_SUPPRESSED,
     MALI_CNT_COUNT,
 } MaliCounter;
-typedef enum MaliFault {                       /* one row each in faults.c */
-                         MALI_FAULT_BOOT_FAIL, /* MCU_STATUS goes FATAL at the n-th boot from now */
-                         MALI_FAULT_HALT_NEVER,  /* GLB HALT is ignored: forces the slow path at
-                                                    resume */
-                         MALI_FAULT_PING_NEVER,  /* PING not acknowledged: forces a GPU reset */
-                         MALI_FAULT_FLUSH_NEVER, /* the next n FLUSH_CACHES never complete: forces a
-                                                    GPU reset */
-                         MALI_FAULT_CSG_ACK_NEVER, /* CSG requests of all slots not acknowledged */
-                         MALI_FAULT_IGNORE_SUSPEND_BUF, /* (device mutant) RESUME starts from zero
-                                                           state */
-                         MALI_FAULT_CORRUPT_SECTION,    /* (device mutant) writes one word into PROT
-                                                           sections at boot */
-                         MALI_FAULT_PROTM_ENTER_NEVER,  /* PROTM_ENTER is not acknowledged */
-                         MALI_FAULT_PROTM_STATUS_NEVER, /* it is, but GPU_STATUS never says so */
-                         MALI_FAULT_PROTM_EXIT_NEVER,   /* protected mode is never left */
-                         MALI_FAULT_PROTM_EXIT_SPURIOUS, /* the next n doorbells 0 raise PROTM_EXIT
-                                                            out of normal mode */
-                         MALI_FAULT_PROTM_PEND_NEVER,    /* PROT_REGION tells nobody */
-                         MALI_FAULT_PWR_DELEGATE_NEVER,  /* DELEGATE is ignored */
+typedef enum MaliFault { /* one row each in faults.c */
+                         MALI_FAULT_BOOT_FAIL,
+                         MALI_FAULT_HALT_NEVER,
+                         MALI_FAULT_PING_NEVER,
+                         MALI_FAULT_FLUSH_NEVER,
+                         MALI_FAULT_CSG_ACK_NEVER,
+                         MALI_FAULT_IGNORE_SUSPEND_BUF,
+                         MALI_FAULT_CORRUPT_SECTION,
+                         MALI_FAULT_PROTM_ENTER_NEVER,
+                         MALI_FAULT_PROTM_STATUS_NEVER,
+                         MALI_FAULT_PROTM_EXIT_NEVER,
+                         MALI_FAULT_PROTM_EXIT_SPURIOUS,
+                         MALI_FAULT_PROTM_PEND_NEVER,
+                         MALI_FAULT_PWR_DELEGATE_NEVER,
+                         MALI_FAULT_RUN_NEVER,
+                         MALI_FAULT_TILER_OOM,
+                         MALI_FAULT_L2_LATE,
+                         MALI_FAULT_L2_WRONG,
+                         MALI_FAULT_L2_NEVER,
+                         MALI_FAULT_RESET_LATE,
+                         MALI_FAULT_RESET_WRONG,
+                         MALI_FAULT_RESET_NEVER,
+                         MALI_FAULT_FLUSH_LATE,
+                         MALI_FAULT_FLUSH_WRONG,
+                         MALI_FAULT_AS_LATE,
+                         MALI_FAULT_AS_WRONG,
+                         MALI_FAULT_AS_NEVER,
+                         MALI_FAULT_BOOT_LATE,
+                         MALI_FAULT_BOOT_NEVER,
+                         MALI_FAULT_BOOT_VERSION,
+                         MALI_FAULT_HALT_LATE,
+                         MALI_FAULT_HALT_WRONG,
+                         MALI_FAULT_STOP_LATE,
+                         MALI_FAULT_STOP_WRONG,
+                         MALI_FAULT_STOP_NEVER,
+                         MALI_FAULT_PING_LATE,
+                         MALI_FAULT_PING_WRONG,
+                         MALI_FAULT_CSG_ACK_LATE,
+                         MALI_FAULT_CSG_ACK_WRONG,
+                         MALI_FAULT_JOB_LATE,
+                         MALI_FAULT_JOB_NEVER,
+                         MALI_FAULT_PROTM_ENTER_LATE,
+                         MALI_FAULT_PROTM_STATUS_LATE,
+                         MALI_FAULT_PROTM_STATUS_WRONG,
+                         MALI_FAULT_PROTM_EXIT_LATE,
+                         MALI_FAULT_PROTM_EXIT_SILENT,
+                         MALI_FAULT_PWR_POWER_LATE,
+                         MALI_FAULT_PWR_POWER_WRONG,
+                         MALI_FAULT_PWR_POWER_NEVER,
+                         MALI_FAULT_PWR_DELEGATE_LATE,
+                         MALI_FAULT_PWR_DELEGATE_WRONG,
+                         MALI_FAULT_PWR_RETRACT_LATE,
+                         MALI_FAULT_PWR_RETRACT_WRONG,
+                         MALI_FAULT_PWR_RETRACT_NEVER,
+                         MALI_FAULT_PWR_RESET_LATE,
+                         MALI_FAULT_PWR_RESET_WRONG,
+                         MALI_FAULT_PWR_RESET_NEVER,
+                         MALI_FAULT_CS_FAULT_AT,
+                         MALI_FAULT_CS_FAULT_CODE,
+                         MALI_FAULT_CS_FATAL_AT,
+                         MALI_FAULT_CS_FATAL_CODE,
+                         MALI_FAULT_MMU_FAULT_AT,
+                         MALI_FAULT_MMU_FAULT_CODE,
+                         MALI_FAULT_GPU_FAULT_AT,
+                         MALI_FAULT_GPU_FAULT_CODE,
+                         MALI_FAULT_IRQ_DROP_JOB,
+                         MALI_FAULT_IRQ_DROP_MMU,
+                         MALI_FAULT_IRQ_DROP_GPU,
+                         MALI_FAULT_IRQ_DROP_PWR,
+                         MALI_FAULT_IRQ_DOUBLE_JOB,
+                         MALI_FAULT_IRQ_DOUBLE_MMU,
+                         MALI_FAULT_IRQ_DOUBLE_GPU,
+                         MALI_FAULT_IRQ_DOUBLE_PWR,
                          MALI_FAULT_COUNT,
 } MaliFault;
 static inline void mali_fence(MaliGpu *g)
@@ -279,6 +387,21 @@ static inline uint32_t mali_fault(const MaliGpu *g, MaliFault f)
 {
     return g->s.fault[f];
 }
+
+/* Whether row @f strikes now, by its kind; counts down. */
+bool mali_fault_hit(MaliGpu *g, MaliFault f);
+
+/* ---- late.c: what the fault plan makes late ---- */
+/*
+ * True: not now, row @f makes it late; it will be called again with @arg at its time,
+ * and is let through then.
+ */
+bool mali_late(MaliGpu *g, MaliLate what, MaliFault f, uint32_t arg);
+void mali_fault_changed(MaliGpu *g); /* derived: whether something is to be injected */
+bool mali_late_pending(const MaliGpu *g, MaliLate what);
+void mali_late_timer(MaliGpu *g);              /* what is due now */
+uint64_t mali_late_deadline(const MaliGpu *g); /* the next of them */
+void mali_late_drop(MaliGpu *g);               /* reset: nothing comes any more */
 
 /* ---- mmu.c ---- */
 typedef enum MaliAccess {
@@ -341,6 +464,7 @@ void mali_ev_extents(MaliEvent *e, const char *key, unsigned as, uint64_t va, ui
 void mali_gpu_command(MaliGpu *g, uint32_t cmd);
 void mali_power_write(MaliGpu *g, uint32_t offset, uint32_t val);
 void mali_flush_id_next(MaliGpu *g);
+void mali_flush_done(MaliGpu *g); /* FLUSH_CACHES has completed */
 uint64_t mali_cycle_count(MaliGpu *g);
 #define MALI_CYCLES_BY_GLB 1u /* COUNTER_EN of the firmware interface */
 #define MALI_CYCLES_BY_CMD 2u /* GPU_CMD TIME */
@@ -425,7 +549,9 @@ bool mali_protm_step(MaliGpu *g, unsigned csg, unsigned cs, uint32_t left, bool 
 /* Logs it; the record and the line are mali_gpu_fault()'s. */
 void mali_protm_bus_error(MaliGpu *g, unsigned csg, unsigned cs, uint64_t va, uint64_t pa,
                           MaliAccess acc);
-void mali_protm_settle(MaliGpu *g); /* leaves if a stream has given a reason to */
+void mali_protm_show(MaliGpu *g);       /* GPU_STATUS says so from now on */
+void mali_protm_leave_late(MaliGpu *g); /* what protm-exit-late has kept back */
+void mali_protm_settle(MaliGpu *g);     /* leaves if a stream has given a reason to */
 /* Doorbell 0 with these request bits changed: true if it may be looked at now. */
 bool mali_protm_doorbell(MaliGpu *g, uint32_t changed);
 void mali_protm_spurious(MaliGpu *g); /* fault plan */
@@ -448,6 +574,13 @@ bool mali_cs_unblock(MaliGpu *g, unsigned csg, unsigned cs);
 bool mali_cs_runnable(const MaliCs *cs);
 /* Up to @max instructions; the number executed. */
 unsigned mali_cs_run(MaliGpu *g, unsigned csg, unsigned cs, unsigned max);
+uint32_t mali_cs_busy(const MaliCs *s, uint64_t now); /* scoreboard entries: cs_async.c */
+uint64_t mali_cs_next_ready(const MaliCs *s, uint64_t now);
+/* What is due at @now happens; true if the stream's state has changed by it. */
+bool mali_cs_complete(MaliGpu *g, unsigned csg, unsigned cs, uint64_t now);
+uint64_t mali_cs_progress_deadline(const MaliGpu *g, const MaliCs *s);
+void mali_csg_progress_check(MaliGpu *g, unsigned csg, uint64_t now);
+void mali_cs_heap_answer(MaliGpu *g, unsigned csg, unsigned cs); /* cs_heap.c */
 void mali_cs_reset(MaliCs *cs); /* state of a fresh stream; the binding stays */
 void mali_cs_fatal(MaliGpu *g, unsigned csg, unsigned cs, uint32_t type, uint64_t info);
 void mali_cs_fault(MaliGpu *g, unsigned csg, unsigned cs, uint32_t type, uint64_t info);

@@ -115,18 +115,10 @@ static bool glb_control(MaliGpu *g, const MaliManifest *m)
     return true;
 }
 
-/* The n-th boot from now fails. */
-static bool boot_fault(MaliGpu *g)
-{
-    uint32_t *n = &g->s.fault[MALI_FAULT_BOOT_FAIL];
-
-    return *n && --*n == 0;
-}
-
 /* NULL, or why the MCU cannot run. */
 static const char *boot(MaliGpu *g, MaliManifest *m, bool *full)
 {
-    if (boot_fault(g)) {
+    if (mali_fault_hit(g, MALI_FAULT_BOOT_FAIL)) {
         return "fault-plan";
     }
     if (!(g->s.l2_ready & 1)) {
@@ -175,6 +167,14 @@ static void sections(MaliGpu *g, const MaliManifest *m)
     }
 }
 
+/* boot-version: 1 stands for 0, which to the host is a failed boot. */
+static uint32_t told_version(const MaliGpu *g)
+{
+    uint32_t v = mali_fault(g, MALI_FAULT_BOOT_VERSION);
+
+    return !v ? g->s.iface.fw_version : v == 1 ? 0 : v;
+}
+
 static void mcu_boot(MaliGpu *g)
 {
     MaliManifest m;
@@ -198,7 +198,7 @@ static void mcu_boot(MaliGpu *g)
     mali_csg_boot(g);
     mali_glb_boot(g);
     /* Last: a version of 0 means to the host that boot has failed (panthor_fw.c:1025). */
-    mali_mcu_w32(g, CTL + GLB_CTL_VERSION, g->s.iface.fw_version);
+    mali_mcu_w32(g, CTL + GLB_CTL_VERSION, told_version(g));
     mali_irq_raise(g, MALI_IRQ_JOB, JOB_INT_GLOBAL);
     mali_timer_rearm(g);
 }
@@ -212,6 +212,7 @@ static void quiesce(MaliGpu *g, uint32_t status)
     g->s.glb_pending = 0;
     g->s.glb_idle = 0;
     g->s.idle_timer_ns = 0;
+    g->s.progress_ns = 0;
     g->s.idle_deadline = MALI_NEVER;
     mali_timer_rearm(g);
 }
@@ -242,7 +243,19 @@ void mali_mcu_halt(MaliGpu *g)
     }
     ev_plain(g, "mcu-halt");
     mali_pwr_mcu(g, false);
-    quiesce(g, MCU_STATUS_HALT);
+    quiesce(g, mali_fault_hit(g, MALI_FAULT_HALT_WRONG) ? MCU_STATUS_FATAL : MCU_STATUS_HALT);
+}
+
+static void disable(MaliGpu *g, uint32_t val)
+{
+    if (g->s.mcu_status == MCU_STATUS_DISABLED || mali_fault_hit(g, MALI_FAULT_STOP_NEVER) ||
+        mali_late(g, MALI_LATE_STOP, MALI_FAULT_STOP_LATE, val)) {
+        return;
+    }
+    mali_mcu_stop(g);
+    if (mali_fault_hit(g, MALI_FAULT_STOP_WRONG)) {
+        g->s.mcu_status = MCU_STATUS_HALT;
+    }
 }
 
 /* A halted or failed MCU must be disabled before it boots again (spec 1.5; power.c for the
@@ -251,8 +264,12 @@ void mali_mcu_control(MaliGpu *g, uint32_t val)
 {
     g->s.mcu_control = val & 3;
     if (g->s.mcu_control == MCU_CONTROL_DISABLE) {
-        mali_mcu_stop(g);
+        g->s.late_at[MALI_LATE_BOOT] = 0;
+        disable(g, val);
     } else if (g->s.mcu_status == MCU_STATUS_DISABLED) {
-        mcu_boot(g);
+        if (!mali_fault_hit(g, MALI_FAULT_BOOT_NEVER) &&
+            !mali_late(g, MALI_LATE_BOOT, MALI_FAULT_BOOT_LATE, val)) {
+            mcu_boot(g);
+        }
     }
 }

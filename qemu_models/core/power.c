@@ -43,17 +43,23 @@ void mali_flush_id_next(MaliGpu *g)
 }
 
 /* No condition on power or MCU: the driver flushes with L2 off at unload (pitfall 20). */
+void mali_flush_done(MaliGpu *g)
+{
+    bool wrong = mali_fault_hit(g, MALI_FAULT_FLUSH_WRONG);
+
+    mali_flush_id_next(g);
+    mali_irq_raise(g, MALI_IRQ_GPU,
+                   wrong ? GPU_IRQ_RESET_COMPLETED : GPU_IRQ_CLEAN_CACHES_COMPLETED);
+}
+
 static void cmd_flush_caches(MaliGpu *g, uint32_t arg)
 {
-    uint32_t *lost = &g->s.fault[MALI_FAULT_FLUSH_NEVER];
-
-    if (*lost) {
-        --*lost;
+    (void)arg;
+    if (mali_fault_hit(g, MALI_FAULT_FLUSH_NEVER) ||
+        mali_late(g, MALI_LATE_FLUSH, MALI_FAULT_FLUSH_LATE, 0)) {
         return;
     }
-    (void)arg;
-    mali_flush_id_next(g);
-    mali_irq_raise(g, MALI_IRQ_GPU, GPU_IRQ_CLEAN_CACHES_COMPLETED);
+    mali_flush_done(g);
 }
 
 static void cmd_flush_pa_range(MaliGpu *g, uint32_t arg)
@@ -136,6 +142,7 @@ void mali_gpu_reset(MaliGpu *g, uint32_t kind)
 
     g->s.counter[MALI_CNT_RESETS]++;
     mali_log_reset(g, kinds[kind]);
+    mali_late_drop(g);
     mali_protm_drop(g, "reset");
     if (kind == GPU_RESET_FAST) {
         reset_fast(g);
@@ -152,7 +159,13 @@ static void cmd_reset(MaliGpu *g, uint32_t arg)
         return;
     }
     mali_gpu_reset(g, arg);
-    mali_irq_raise(g, MALI_IRQ_GPU, GPU_IRQ_RESET_COMPLETED);
+    if (!mali_fault_hit(g, MALI_FAULT_RESET_NEVER) &&
+        !mali_late(g, MALI_LATE_RESET, MALI_FAULT_RESET_LATE, 0)) {
+        bool wrong = mali_fault_hit(g, MALI_FAULT_RESET_WRONG);
+
+        mali_irq_raise(g, MALI_IRQ_GPU,
+                       wrong ? GPU_IRQ_CLEAN_CACHES_COMPLETED : GPU_IRQ_RESET_COMPLETED);
+    }
     mali_timer_rearm(g);
 }
 
@@ -244,7 +257,11 @@ uint32_t mali_power_read(MaliGpu *g, uint32_t offset)
     }
     switch (offset & ~0x3fu) {
     case GPU_PRESENT: return (uint32_t)(present >> shift);
-    case GPU_READY: return (uint32_t)(*ready >> shift);
+    case GPU_READY:
+        if (ready == &g->s.l2_ready && *ready && mali_fault_hit(g, MALI_FAULT_L2_WRONG)) {
+            return shift ? 0 : 2;
+        }
+        return (uint32_t)(*ready >> shift);
     default: /* transitions are over at once */ return 0;
     }
 }
@@ -288,6 +305,10 @@ void mali_power_write(MaliGpu *g, uint32_t offset, uint32_t val)
         return;
     }
     if (ready == &g->s.l2_ready) {
+        if (on && (mali_fault_hit(g, MALI_FAULT_L2_NEVER) ||
+                   mali_late(g, MALI_LATE_L2, MALI_FAULT_L2_LATE, val))) {
+            return;
+        }
         mali_l2_set(g, next);
     } else {
         mali_power_set(g, name, ready, next);

@@ -29,9 +29,9 @@
 #define PUBLIC_PROT_SIZE 0x00040000u
 
 static const char *const exit_reason[] = {
-    [MALI_PROTM_STAY] = "",
-    [MALI_PROTM_END] = "end",
-    [MALI_PROTM_FAULTED] = "fault",
+    [MALI_PROTM_STAY] = "",           [MALI_PROTM_END] = "end",
+    [MALI_PROTM_FAULTED] = "fault",   [MALI_PROTM_PING] = "ping",
+    [MALI_PROTM_REQUEST] = "request", [MALI_PROTM_CSG_UPDATE] = "csg-update",
 };
 
 bool mali_protm_runs(const MaliGpu *g, unsigned csg, unsigned cs)
@@ -181,6 +181,13 @@ static void let_in(MaliGpu *g, unsigned csg, unsigned cs)
     mali_cs_status(g, csg, cs);
 }
 
+void mali_protm_show(MaliGpu *g)
+{
+    if (g->s.protm.active) {
+        g->s.gpu_status |= GPU_STATUS_PROTM_ACTIVE;
+    }
+}
+
 void mali_protm_begin(MaliGpu *g)
 {
     MaliProtm *p = &g->s.protm;
@@ -195,7 +202,9 @@ void mali_protm_begin(MaliGpu *g)
     }
     p->active = 1;
     p->leave = MALI_PROTM_STAY;
-    g->s.gpu_status |= GPU_STATUS_PROTM_ACTIVE;
+    if (!mali_late(g, MALI_LATE_PROTM_STATUS, MALI_FAULT_PROTM_STATUS_LATE, 0)) {
+        mali_protm_show(g);
+    }
     g->fetch.valid = false;
     for (unsigned j = 0; j < MALI_NUM_CS; j++) {
         if (p->streams >> j & 1) {
@@ -312,7 +321,9 @@ static void leave(MaliGpu *g, const char *why, uint32_t unfinished)
     p->active = 0;
     p->streams = 0;
     p->leave = MALI_PROTM_STAY;
-    g->s.gpu_status &= ~GPU_STATUS_PROTM_ACTIVE;
+    if (!mali_fault_hit(g, MALI_FAULT_PROTM_STATUS_WRONG)) {
+        g->s.gpu_status &= ~GPU_STATUS_PROTM_ACTIVE;
+    }
     g->fetch.valid = false;
 }
 
@@ -344,8 +355,16 @@ static void exit_now(MaliGpu *g, const char *why)
         }
     }
     look_at_rings(g);
-    mali_glb_event(g, GLB_PROTM_EXIT);
+    if (!mali_fault_hit(g, MALI_FAULT_PROTM_EXIT_SILENT)) {
+        mali_glb_event(g, GLB_PROTM_EXIT);
+    }
     mali_engine_kick(g);
+}
+
+/* Something has ended it: an index of exit_reason, so that it can wait. */
+static bool exit_late(MaliGpu *g, MaliProtmLeave why)
+{
+    return mali_late(g, MALI_LATE_PROTM_EXIT, MALI_FAULT_PROTM_EXIT_LATE, why);
 }
 
 static bool stuck(const MaliGpu *g)
@@ -363,6 +382,9 @@ void mali_protm_settle(MaliGpu *g)
     }
     if (stuck(g)) {
         p->leave = MALI_PROTM_STAY;
+        return;
+    }
+    if (exit_late(g, (MaliProtmLeave)why)) {
         return;
     }
     exit_now(g, exit_reason[why]);
@@ -383,19 +405,29 @@ static bool csg_update(MaliGpu *g)
 
 bool mali_protm_doorbell(MaliGpu *g, uint32_t changed)
 {
-    const char *why = changed & GLB_PING ? "ping"
-                      : changed          ? "request"
-                      : csg_update(g)    ? "csg-update"
-                                         : NULL;
+    MaliProtmLeave why = changed & GLB_PING ? MALI_PROTM_PING
+                         : changed          ? MALI_PROTM_REQUEST
+                         : csg_update(g)    ? MALI_PROTM_CSG_UPDATE
+                                            : MALI_PROTM_STAY;
 
     if (!g->s.protm.active) {
         return true;
     }
-    if (!why || stuck(g)) {
+    if (!why || stuck(g) || exit_late(g, why)) {
         return false;
     }
-    exit_now(g, why);
+    exit_now(g, exit_reason[why]);
     return true;
+}
+
+/* The time of protm-exit-late is over: the doorbell or the region's end that waits for it. */
+void mali_protm_leave_late(MaliGpu *g)
+{
+    if (g->s.protm.active && g->s.protm.leave != MALI_PROTM_STAY) {
+        mali_protm_settle(g);
+    } else if (g->s.protm.active) {
+        mali_glb_doorbell(g);
+    }
 }
 
 void mali_protm_spurious(MaliGpu *g)

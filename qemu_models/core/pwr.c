@@ -108,9 +108,6 @@ static uint32_t delegate(MaliGpu *g, uint32_t number)
     if (!(MALI_PWR_DELEGABLE & bit) || g->s.pwr_delegated & bit) {
         return PWR_IRQ_NOT_ALLOWED;
     }
-    if (mali_fault(g, MALI_FAULT_PWR_DELEGATE_NEVER)) {
-        return 0;
-    }
     g->s.pwr_delegated |= bit;
     return PWR_IRQ_DELEGATION_CHANGED;
 }
@@ -154,16 +151,52 @@ static uint32_t run(MaliGpu *g, uint32_t cmd)
     }
 }
 
+/* ---- the fault plan: late, wrong and never of each sort of command ---- */
+typedef struct PwrFaults {
+    MaliFault late, wrong, never;
+} PwrFaults;
+
+static PwrFaults faults_of(uint32_t cmd)
+{
+    switch (PWR_COMMAND_TYPE(cmd)) {
+    case PWR_COMMAND_RESET_SOFT:
+    case PWR_COMMAND_RESET_FAST:
+        return (PwrFaults){ MALI_FAULT_PWR_RESET_LATE, MALI_FAULT_PWR_RESET_WRONG,
+                            MALI_FAULT_PWR_RESET_NEVER };
+    case PWR_COMMAND_DELEGATE:
+        return (PwrFaults){ MALI_FAULT_PWR_DELEGATE_LATE, MALI_FAULT_PWR_DELEGATE_WRONG,
+                            MALI_FAULT_PWR_DELEGATE_NEVER };
+    case PWR_COMMAND_RETRACT:
+        return (PwrFaults){ MALI_FAULT_PWR_RETRACT_LATE, MALI_FAULT_PWR_RETRACT_WRONG,
+                            MALI_FAULT_PWR_RETRACT_NEVER };
+    default:
+        return (PwrFaults){ MALI_FAULT_PWR_POWER_LATE, MALI_FAULT_PWR_POWER_WRONG,
+                            MALI_FAULT_PWR_POWER_NEVER };
+    }
+}
+
 static void command(MaliGpu *g, uint32_t cmd)
 {
+    PwrFaults f = faults_of(cmd);
     MaliEvent e;
     uint32_t bits;
+
+    if (mali_late(g, MALI_LATE_PWR, f.late, cmd)) {
+        return;
+    }
 
     mali_ev_begin(&e, g, "pwr-cmd");
     mali_ev_u64(&e, "cmd", PWR_COMMAND_TYPE(cmd));
     mali_ev_u64(&e, "domain", PWR_COMMAND_DOMAIN(cmd));
     mali_ev_u64(&e, "arg", g->s.pwr_arg);
     mali_ev_end(&e);
+    if (mali_fault_hit(g, f.never)) {
+        return;
+    }
+    if (mali_fault_hit(g, f.wrong)) {
+        mali_irq_raise(g, MALI_IRQ_PWR, PWR_IRQ_NOT_ALLOWED);
+        return;
+    }
     bits = run(g, cmd);
     if (bits & (PWR_IRQ_NOT_ALLOWED | PWR_IRQ_INVALID)) {
         mali_violation(g, "pwr-command", "PWR_COMMAND 0x%x is %s", cmd,

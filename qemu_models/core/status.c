@@ -30,6 +30,11 @@ static Blocked blocked(const MaliCs *s)
                  (s->wait_cond == CS_COND_GT ? CS_STATUS_WAIT_SYNC_COND_GT : 0) |
                  (s->wait_64 ? CS_STATUS_WAIT_SYNC_64B : 0);
         break;
+    case MALI_WAIT_SCOREBOARD:
+        b.reason = CS_BLOCKED_SB_WAIT;
+        b.wait = (s->wait_cond & CS_STATUS_WAIT_SB_MASK) | CS_STATUS_WAIT_SB_SRC_WAIT;
+        break;
+    case MALI_WAIT_OOM: b.reason = CS_BLOCKED_RESOURCE; break;
     case MALI_WAIT_PROGRESS:
         b.reason = CS_BLOCKED_PROGRESS_WAIT;
         b.wait = CS_STATUS_WAIT_PROGRESS;
@@ -59,7 +64,7 @@ void mali_cs_status(MaliGpu *g, unsigned csg, unsigned cs)
     mali_mcu_w32(g, out + CS_OUT_STATUS_WAIT_SYNC_VALUE, sync ? (uint32_t)s->wait_ref : 0);
     mali_mcu_w32(g, out + CS_OUT_STATUS_WAIT_SYNC_VALUE_HI,
                  sync ? (uint32_t)(s->wait_ref >> 32) : 0);
-    mali_mcu_w32(g, out + CS_OUT_STATUS_SCOREBOARDS, 0);
+    mali_mcu_w32(g, out + CS_OUT_STATUS_SCOREBOARDS, mali_cs_busy(s, g->ops.now_ns(g->opaque)));
     mali_mcu_w32(g, out + CS_OUT_STATUS_BLOCKED_REASON, b.reason);
     mali_mcu_w32(g, out + CS_OUT_FAULT, s->fault);
     mali_mcu_w32(g, out + CS_OUT_FATAL, s->fatal);
@@ -155,7 +160,7 @@ static bool cs_idle(MaliGpu *g, unsigned csg, unsigned cs)
     if (!s->started) {
         return true;
     }
-    if (s->stopped || mali_cs_runnable(s)) {
+    if (s->stopped || mali_cs_runnable(s) || s->outstanding) {
         return false;
     }
     req = mali_mcu_r32(g, g->s.iface.csg[csg].cs_in[cs] + CS_IN_REQ);

@@ -133,6 +133,7 @@ void mali_cs_kick(MaliGpu *g, unsigned csg, unsigned cs)
         mali_cs_stop(g, csg, cs);
     } else if (s->started) {
         mali_cs_read_insert(g, csg, cs);
+        mali_cs_heap_answer(g, csg, cs);
         cs_ack_state(g, csg, cs, req);
     }
 }

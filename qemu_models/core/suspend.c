@@ -10,7 +10,7 @@
  *
  *   header, 32 bytes                     record, one a started stream, ascending
  *     0  u32 magic "MCSG"                  0  u64 extract, progress, handler_va, heap_va,
- *     4  u32 version (2)                          fault_info, fatal_info
+ *     4  u32 version (3)                          fault_info, fatal_info
  *     8  u32 size of header and records   48  u32 depth, sb_endpoint, sb_other, error,
  *    12  u32 crc32 of [16, size)                  handler_len, handler_type, resources,
  *    16  u32 mask of streams                      heap_vt_start, heap_vt_end, heap_frag_end,
@@ -18,9 +18,11 @@
  *    24  u32 registers a stream                   prot_saved
  *    28  u32 0                           112  8 x { u64 pc, u64 end }
  *                                        240  u32 registers, then sb_deferred, sb_mask_stream,
- *                                             sb_mask_wait, 0
+ *                                             sb_mask_wait, oom | number deferred << 8;
+ *                                             u64 run_since, 16 x sb_ready, 8 x { u64 word,
+ *                                             addr, data, ready, slot }: times from now on
  *
- * Eight streams of 128 registers need 32 + 8 x 768 = 6176 of the default 12288 bytes.
+ * Eight streams of 128 registers need 32 + 8 x 1224 = 9824 of the default 12288 bytes.
  * The protected suspend buffer has the same format with magic "MCSP" and holds only the
  * streams that are in the middle of a PROT_REGION; it is touched in protected mode only.
  * What comes back is hostile input (pitfall 31): it is read once, checked, and used
@@ -33,9 +35,10 @@
 
 #define MAGIC             0x4753434du
 #define MAGIC_PROTECTED   0x5053434du
-#define VERSION           2u
+#define VERSION           3u
 #define HEADER_SIZE       32u
-#define RECORD_SIZE(regs) (256u + 4u * (regs))
+#define TAIL_SIZE         (8u * (MALI_MAX_SB + 1) + 40u * MALI_MAX_DEFERRED)
+#define RECORD_SIZE(regs) (256u + 4u * (regs) + TAIL_SIZE)
 #define BLOB_MAX          (HEADER_SIZE + MALI_NUM_CS * RECORD_SIZE(MALI_MAX_REGS))
 #define CRC_FROM          16u /* what lies before it is checked word by word */
 #define CHUNK             1024u
@@ -47,6 +50,7 @@ _Static_assert(BLOB_MAX <= 0x3000, "the default suspend_size");
 typedef struct Cursor {
     uint8_t *p;
     bool save;
+    uint64_t now; /* virtual ns */
 } Cursor;
 
 static void field(Cursor *c, uint64_t *v, unsigned size)
@@ -92,19 +96,53 @@ static void visit_header(Cursor *c, Header *h)
     f32(c, &h->zero);
 }
 
+/* Points in time are as far from now in the buffer as in the device; 0 and NEVER are not times. */
+static void f_time(Cursor *c, uint64_t *v)
+{
+    uint64_t t = *v;
+
+    if (c->save && t && t != MALI_NEVER) {
+        t = t > c->now ? t - c->now : 1;
+    }
+    field(c, &t, 8);
+    if (!c->save) {
+        *v = t && t < MALI_NEVER - c->now ? t + c->now : t;
+    }
+}
+
+static void visit_scoreboards(Cursor *c, MaliCs *s)
+{
+    f_time(c, &s->run_since);
+    for (unsigned i = 0; i < MALI_MAX_SB; i++) {
+        f_time(c, &s->sb_ready[i]);
+    }
+    for (unsigned i = 0; i < MALI_MAX_DEFERRED; i++) {
+        MaliDeferred *d = &s->deferred[i];
+        uint64_t slot = d->slot;
+
+        f64(c, &d->word);
+        f64(c, &d->addr);
+        f64(c, &d->data);
+        f_time(c, &d->ready);
+        f64(c, &slot);
+        d->slot = (uint32_t)slot;
+    }
+    s->outstanding |= !c->save; /* looked at in the first slice */
+}
+
 static void visit_cs(Cursor *c, MaliCs *s, unsigned regs)
 {
     uint64_t *const wide[] = {
         &s->extract, &s->progress, &s->handler_va, &s->heap_va, &s->fault_info, &s->fatal_info,
     };
-    uint32_t zero = 0;
+    uint32_t later = s->oom | s->num_deferred << 8;
     uint32_t *const narrow[] = {
         &s->depth,       &s->sb_endpoint,   &s->sb_other,  &s->error,
         &s->handler_len, &s->handler_type,  &s->resources, &s->heap_vt_start,
         &s->heap_vt_end, &s->heap_frag_end, &s->prot_left, &s->pending,
         &s->fault,       &s->fatal,         &s->stopped,   &s->prot_saved,
     };
-    uint32_t *const late[] = { &s->sb_deferred, &s->sb_mask_stream, &s->sb_mask_wait, &zero };
+    uint32_t *const late[] = { &s->sb_deferred, &s->sb_mask_stream, &s->sb_mask_wait, &later };
 
     for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++) {
         f64(c, wide[i]);
@@ -122,6 +160,9 @@ static void visit_cs(Cursor *c, MaliCs *s, unsigned regs)
     for (size_t i = 0; i < sizeof(late) / sizeof(late[0]); i++) {
         f32(c, late[i]);
     }
+    s->oom = later & 0xff;
+    s->num_deferred = later >> 8;
+    visit_scoreboards(c, s);
 }
 
 /* ---- ranges; also what a loaded snapshot must satisfy ---- */
@@ -143,11 +184,24 @@ static bool frames_valid(const MaliCs *s)
     return true;
 }
 
+static bool deferred_valid(const MaliCs *s)
+{
+    if (s->num_deferred > MALI_MAX_DEFERRED || s->oom >= MALI_OOM_COUNT) {
+        return false;
+    }
+    for (unsigned i = 0; i < s->num_deferred; i++) {
+        if (s->deferred[i].slot >= MALI_MAX_SB) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool cs_valid(const MaliCs *s)
 {
-    return frames_valid(s) && !(s->extract & 7) && s->sb_endpoint < 16 && s->sb_other < 16 &&
-           s->sb_deferred < 16 && s->stopped <= 1 && s->prot_saved <= 1 && s->prot_left <= 0xffff &&
-           !(s->pending & ~CS_EVT_MASK);
+    return deferred_valid(s) && frames_valid(s) && !(s->extract & 7) && s->sb_endpoint < 16 &&
+           s->sb_other < 16 && s->sb_deferred < 16 && s->stopped <= 1 && s->prot_saved <= 1 &&
+           s->prot_left <= 0xffff && !(s->pending & ~CS_EVT_MASK);
 }
 
 static bool binding_valid(const MaliCs *s)
@@ -214,7 +268,7 @@ static bool write_blob(MaliGpu *g, unsigned csg, uint32_t streams, const Space *
     uint32_t pending = to->magic == MAGIC ? c->pending & ~CSG_IDLE : 0;
     Header h = { to->magic, VERSION, HEADER_SIZE, 0, streams, pending, g->row->cs_regs, 0 };
     uint8_t blob[BLOB_MAX];
-    Cursor cur = { blob + HEADER_SIZE, true };
+    Cursor cur = { blob + HEADER_SIZE, true, g->ops.now_ns(g->opaque) };
 
     for (unsigned j = 0; j < MALI_NUM_CS; j++) {
         if (streams & MALI_BIT(j)) {
@@ -315,7 +369,7 @@ static bool read_blob(MaliGpu *g, const Space *from, Header *h, MaliCs cs[MALI_N
 {
     uint32_t have = from->size < BLOB_MAX ? from->size : BLOB_MAX;
     uint8_t blob[BLOB_MAX];
-    Cursor cur = { blob, false };
+    Cursor cur = { blob, false, g->ops.now_ns(g->opaque) };
 
     if (have < HEADER_SIZE || !mali_mcu_read_as(g, from->master, from->va, blob, have)) {
         return false;

@@ -24,6 +24,7 @@ KINDS = frozenset(
         "suppressed",
         *("csg-start", "csg-resume", "csg-suspend", "csg-terminate"),
         *("cs-blocked", "cs-fault", "cs-fatal", "sections-unknown"),
+        *("tiler-oom", "heap-grow", "progress-timeout"),
         *("protm-pend", "protm-enter", "protm-exit", "protm-fault", "protm-suspend"),
     }
 )

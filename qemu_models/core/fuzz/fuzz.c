@@ -6,7 +6,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#define MAX_READS 2000000u /* of memory in one input; a slice has some 20,000 */
+#define MAX_READS 2000000u  /* of memory in one input; a slice has some 20,000 */
+#define MAX_TIME  (20 * MS) /* virtual, of one input */
 #define MAX_GPUS  8
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -130,6 +131,7 @@ static void run(Start *s, In *in)
     static Env e;
 
     put_back(s, &e);
+    e.end = e.m->now + MAX_TIME;
     if (!setjmp(leave)) {
         fuzz_input(&e, in);
         mach_run(e.m, 5 * MS);
@@ -156,7 +158,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 void fuzz_boot(Env *e, const char *gpu, const FwOpts *fw)
 {
-    Machine *m = mach_new(gpu);
+    /* Paced, so that a loop costs what its virtual time does. */
+    const MaliConfig cfg = { .gpu = gpu, .cs_ips = 4000000, .async_ns = 700 };
+    Machine *m = mach_new_cfg(&cfg);
 
     e->m = m;
     fw_map(m, fw);
@@ -184,7 +188,11 @@ void fuzz_start(Env *e, const char *gpu, unsigned nq)
 
 void fuzz_time(Env *e, In *in)
 {
-    mach_run(e->m, in_take(in, 1) * 20000);
+    uint64_t ns = in_take(in, 1) * 20000;
+
+    if (e->m->now + ns < e->end) {
+        mach_run(e->m, ns);
+    }
 }
 
 void fuzz_doorbell(Env *e, In *in)

@@ -15,6 +15,7 @@
 typedef struct Env {
     Machine *m;
     TGroup g;
+    uint64_t end;                                /* of the fuzzers: no time after that */
     uint64_t code_va, code_pa, data_va, data_pa; /* 64 KiB each */
 } Env;
 

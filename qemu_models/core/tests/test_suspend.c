@@ -3,6 +3,8 @@
  * not hurt. */
 #include "env.h"
 
+#define RECORD (256u + 96u * 4u + 8u * 17u + 40u * 8u) /* of a stream with 96 registers */
+
 #include <stdlib.h>
 
 static Env e;
@@ -198,9 +200,9 @@ TEST(events_tell_what_is_in_the_buffer)
         *(uint8_t *)ram_ptr(e.m, blob_pa(i), 1) = 0x5a;
     }
     suspend();
-    snprintf(want, sizeof(want), "\"bytes\":%u,\"crc32\":%u", 32 + 3 * 640, blob_crc());
+    snprintf(want, sizeof(want), "\"bytes\":%u,\"crc32\":%u", 32 + 3 * RECORD, blob_crc());
     CHECK_HAS(ev_last(e.m, "csg-suspend"), want);
-    for (unsigned i = 32 + 3 * 640; i < e.g.suspend_size; i++) {
+    for (unsigned i = 32 + 3 * RECORD; i < e.g.suspend_size; i++) {
         CHECK_EQ(*(uint8_t *)ram_ptr(e.m, blob_pa(i), 1), 0); /* all of the buffer is written */
     }
     snprintf(want, sizeof(want), "\"crc32\":%u", blob_crc());
@@ -354,7 +356,7 @@ TEST(largest_group_fits)
     grp_ring(e.m, &e.g);
     mach_run(e.m, MS);
     suspend();
-    CHECK_EQ(ram_r32(e.m, blob_pa(8)), 6176);
+    CHECK_EQ(ram_r32(e.m, blob_pa(8)), 32 + 8 * (RECORD + 32 * 4));
     resume(7, 7);
     for (unsigned q = 0; q < 8; q++) {
         CHECK_EQ(env_cs(&e, q)->reg[127], 0x100 + q);
@@ -440,7 +442,7 @@ TEST(out_of_range_values_are_rejected)
         uint32_t v;
     } bad[] = {
         { 0, 0 },
-        { 4, 3 },
+        { 4, 2 },
         { 8, 0 },
         { 8, 0x4000 },
         { 16, 3 },
@@ -460,6 +462,9 @@ TEST(out_of_range_values_are_rejected)
         { 32 + 108, 1 },
         { 32 + 112, 1 },
         { 32 + 120, 0 },
+        { 32 + 240 + 96 * 4 + 12, 3 },      /* no such state of tiler memory */
+        { 32 + 240 + 96 * 4 + 12, 9 << 8 }, /* more deferred than fit */
+        { 32 + 240 + 96 * 4 + 12, 1 << 8 | 1 << 16 },
     };
 
     for (unsigned i = 0; i < N_INSTR(bad); i++) {

@@ -48,7 +48,7 @@ struct MaliCsf {
     MaliChardev events;
     MaliFdtConfig fdt;
     char *model; /* "gpu" */
-    uint32_t cs_ips, suspend_size, protm_suspend_size;
+    uint32_t cs_ips, async_ns, suspend_size, protm_suspend_size;
 };
 
 #endif

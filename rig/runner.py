@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import multiprocessing
 import os
-import shutil
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -19,17 +17,17 @@ from pathlib import Path
 
 import pytest
 
-from rig import bundle, interrupt
+from rig import bundle, cache, interrupt
 from rig.catalogue import Entry
 from rig.durations import Durations
 from rig.errors import FailureClass, infra
+from rig.hold import hold
 from rig.judge import Judge, OnFailure
 from rig.store import Store, full_disk
 from rig.testbed import TestBed
 from rig.verdict.verdict import Outcome, Verdict
 
 KEEP_RUNS = 30
-_LIVE = ".live"
 GUEST_BYTES = 1 << 30
 """Memory that one guest and its QEMU may take."""
 _PR_SET_PDEATHSIG = 1
@@ -65,8 +63,7 @@ def new_run_dir(store: Store, label: str = "run") -> Path:
 def _new_folder(root: Path, label: str) -> Path:
     root.mkdir(exist_ok=True)
     for old in sorted(p for p in root.iterdir() if p.is_dir() and not p.is_symlink())[:-KEEP_RUNS]:
-        if not _in_use(old):
-            shutil.rmtree(old, ignore_errors=True)
+        cache.drop_run(old)  # unless its rig still runs
     stamp = time.strftime("%Y%m%d-%H%M%S")
     number = 0
     while True:
@@ -76,29 +73,8 @@ def _new_folder(root: Path, label: str) -> Path:
         except FileExistsError:
             number += 1
             continue
-        _hold(path)
+        hold(path / cache.LIVE, create=True)
         return path
-
-
-def _hold(folder: Path) -> None:
-    """Keep other rigs from making room with `folder` for as long as this process lives."""
-    lock = os.open(folder / _LIVE, os.O_CREAT | os.O_RDWR)  # closed by the end of the process
-    fcntl.flock(lock, fcntl.LOCK_SH)
-
-
-def _in_use(folder: Path) -> bool:
-    """Whether the rig that writes to `folder` still runs."""
-    try:
-        lock = os.open(folder / _LIVE, os.O_RDWR)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(lock)
-    return False
 
 
 def default_jobs() -> int:

@@ -28,11 +28,12 @@ from filelock import FileLock, Timeout
 
 from rig.environment import require_plain
 from rig.errors import RigError, infra
+from rig.hold import hold, unused
 
 KEY_CHARS = 20
 GIB = 1 << 30
 DEFAULT_GIB = 20.0
-"""How much the finished artifacts may take before the least recently used ones go."""
+"""How much the whole folder may take before what was not used for longest goes."""
 _HARDLY_ANY = 1 << 20
 MANIFEST = "manifest.json"
 _LEFT = re.compile(r"-[^-]+-\d+")
@@ -190,21 +191,16 @@ class Store:
                 found.append((artifact, used))
         return sorted(found, key=lambda pair: pair[1])
 
-    def trim(self, max_bytes: int) -> list[tuple[Artifact, int]]:
-        """Remove the least recently used artifacts until at most `max_bytes` are left.
+    def hold(self, artifact: Artifact) -> bool:
+        """Nobody discards `artifact` while this process lives. False: it is gone already."""
+        return hold(artifact.path / MANIFEST)
 
-        Returns what went, with its size in bytes.
-        """
-        found = [(artifact, artifact.size) for artifact, _used in self.artifacts()]
-        total = sum(size for _artifact, size in found)
-        gone: list[tuple[Artifact, int]] = []
-        for artifact, size in found:
-            if total <= max_bytes:
-                break
-            self.remove(artifact)
-            total -= size
-            gone.append((artifact, size))
-        return gone
+    def discard(self, artifact: Artifact) -> bool:
+        """Remove an artifact unless some rig holds it; whether it went."""
+        with unused(artifact.path / MANIFEST) as free:
+            if free:
+                self.remove(artifact)
+            return free
 
     def remove(self, artifact: Artifact) -> None:
         """Delete one artifact; readers that hold open files keep them."""

@@ -19,11 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from rig import cache
 from rig.artifacts.leash import Leashed
 from rig.artifacts.sources import Sources
 from rig.environment import build_environment
 from rig.errors import FailureClass, RigError
-from rig.store import Artifact, Store, full_disk_words, key_of
+from rig.store import GIB, Artifact, Store, full_disk_words, key_of
 from rig.ui import Reporter
 
 TAIL_LINES = 12
@@ -151,18 +152,34 @@ class Builder:
         memo = f"{recipe.name}/{key}"
         if memo in self._done:
             return self._done[memo]
-        artifact = self.store.find(recipe.name, key)
+        artifact = self._held(recipe, key)
         if artifact is None:
             artifact = self._build(recipe, key, inputs)
+            self._make_room()
         else:
             self.ui.reused(recipe.name, artifact)
         self._done[memo] = artifact
         return artifact
 
+    def _held(self, recipe: Recipe, key: str) -> Artifact | None:
+        """The artifact if it is there; nobody makes room with it from now on."""
+        artifact = self.store.find(recipe.name, key)
+        return artifact if artifact is not None and self.store.hold(artifact) else None
+
+    def _make_room(self) -> None:
+        """The bound on the cache, enforced where it grows."""
+        gone = list(cache.make_room(self.store))
+        if gone:
+            freed = sum(size for _item, size in gone) / GIB
+            self.ui.say(
+                f"  made room in the cache: {len(gone)} old artifacts and runs, {freed:.1f} GiB "
+                f"(bound: {cache.bound():g} GiB, {cache.VARIABLE})"
+            )
+
     def _build(self, recipe: Recipe, key: str, inputs: Mapping[str, str]) -> Artifact:
         wait = f"rig: another rig builds {recipe.name}; waiting for it"
         with self.store.lock(recipe.name, on_wait=wait):
-            artifact = self.store.find(recipe.name, key)
+            artifact = self._held(recipe, key)
             if artifact is not None:  # the other rig built just this
                 return artifact
             log = self.store.root / "logs" / f"{recipe.name}-{key}.log"
@@ -173,7 +190,7 @@ class Builder:
                 self.store.publishing(recipe.name, key, inputs) as out,
             ):
                 recipe.build(Job(recipe, self, key, out, log))
-            artifact = self.store.find(recipe.name, key)
+            artifact = self._held(recipe, key)
             assert artifact is not None
             self.ui.built(recipe.name, artifact, time.monotonic() - started)
             return artifact

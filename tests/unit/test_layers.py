@@ -10,8 +10,8 @@ from rig.paths import REPO
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("rig.errors", "rig.interrupt", "rig.paths", "rig.pytest_plugin"),
-    ("rig.environment",),
-    ("rig.ui", "rig.deadlines", "rig.doctor", "rig.store", "rig.journal"),
+    ("rig.environment", "rig.hold"),
+    ("rig.ui", "rig.deadlines", "rig.doctor", "rig.store", "rig.cache", "rig.journal"),
     ("rig.kernel",),
     ("rig.artifacts",),
     ("rig.gpu", "rig.guest", "rig.machine"),

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""Who uses a file or folder of the cache: a shared lock that ends with the process.
+
+The kernel drops it however the process ends, and forked workers keep it; what a rig
+starts by exec does not.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def hold(file: Path, *, create: bool = False) -> bool:
+    """Keep `unused` from saying yes to `file` for as long as this process lives.
+
+    False: the file is not there, or is being removed right now.
+    """
+    try:
+        lock = os.open(file, os.O_RDONLY | (os.O_CREAT if create else 0), 0o666)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    fcntl.flock(lock, fcntl.LOCK_SH)  # never released: closed by the end of the process
+    try:
+        if os.fstat(lock).st_ino == file.stat().st_ino:
+            return True
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    os.close(lock)
+    return False
+
+
+@contextmanager
+def unused(file: Path) -> Iterator[bool]:
+    """Whether nobody holds `file`; as long as the block runs nobody can begin to."""
+    try:
+        lock = os.open(file, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
+        yield True
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+    else:
+        yield True
+    finally:
+        os.close(lock)

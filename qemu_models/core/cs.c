@@ -272,11 +272,11 @@ static inline MaliStep step(MaliCtx *x)
     x->pos = x->cs->depth ? &x->cs->frame[x->cs->depth - 1].pc : &x->cs->extract;
     *x->pos += 8;
     MALI_TRY(mali_cs_fetch(x));
-    if (x->g->inject) {
-        MALI_TRY(inject(x));
+    st = x->g->inject ? inject(x) : MALI_STEP_OK;
+    if (st == MALI_STEP_OK) {
+        op = x->g->op[x->w >> 56];
+        st = !op ? mali_cs_invalid(x) : op->async ? mali_cs_issue(x, op) : op->fn(x);
     }
-    op = x->g->op[x->w >> 56];
-    st = !op ? mali_cs_invalid(x) : op->async ? mali_cs_issue(x, op) : op->fn(x);
     pop_frames(x->cs);
     return st;
 }

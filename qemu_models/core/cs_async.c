@@ -77,20 +77,39 @@ static uint64_t ready_at(const MaliCs *s, uint32_t mask)
     return t;
 }
 
-/* When something of this stream is over; MALI_NEVER: nothing will be. */
+/* The stream stands still for a reason of the host's: nothing moves on. */
+static bool held(const MaliCs *s)
+{
+    return s->stopped || s->wait == MALI_WAIT_FAULT || s->wait == MALI_WAIT_FAULT_ACK ||
+           s->wait == MALI_WAIT_PROTM || s->wait == MALI_WAIT_OOM;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/*
+ * When this stream is to be looked at for what is outstanding; MALI_NEVER: when somebody else
+ * does something. A time that is over counts until it has been acted upon.
+ */
 uint64_t mali_cs_next_ready(const MaliCs *s, uint64_t now)
 {
     uint64_t next = MALI_NEVER;
 
-    for (unsigned i = 0; s->outstanding && i < MALI_MAX_SB; i++) {
-        if (s->sb_ready[i] > now && s->sb_ready[i] < next) {
-            next = s->sb_ready[i];
-        }
+    if (!s->outstanding || held(s) || s->wait == MALI_WAIT_LOCK) {
+        return MALI_NEVER;
+    }
+    if (!mali_cs_busy(s, now)) {
+        return now;
+    }
+    for (unsigned i = 0; i < MALI_MAX_SB; i++) {
+        next = s->sb_ready[i] > now ? earlier(next, s->sb_ready[i]) : next;
     }
     for (unsigned i = 0; i < s->num_deferred; i++) {
-        next = s->deferred[i].ready < next ? s->deferred[i].ready : next;
+        next = earlier(next, s->deferred[i].ready);
     }
-    return next;
+    return s->wait == MALI_WAIT_SCOREBOARD ? earlier(next, s->wait_ref) : next;
 }
 
 static void occupy(MaliCs *s, unsigned slot, uint64_t ready)
@@ -100,13 +119,6 @@ static void occupy(MaliCs *s, unsigned slot, uint64_t ready)
 }
 
 /* ---- completion ---- */
-
-/* The stream stands still for a reason of the host's: nothing moves on. */
-static bool held(const MaliCs *s)
-{
-    return s->stopped || s->wait == MALI_WAIT_FAULT || s->wait == MALI_WAIT_FAULT_ACK ||
-           s->wait == MALI_WAIT_PROTM || s->wait == MALI_WAIT_OOM;
-}
 
 static unsigned first_due(const MaliCs *s, uint64_t upto)
 {

@@ -129,11 +129,11 @@ void mali_timer_rearm(MaliGpu *g)
     } else if (g->s.poll_deadline == MALI_NEVER || g->s.poll_deadline > now + POLL_NS) {
         g->s.poll_deadline = now + POLL_NS;
     }
-    if (g->rest_until > now + REST_MAX_NS) {
-        g->rest_until = now; /* a snapshot has turned time back */
+    if (g->s.rest_until > now + REST_MAX_NS) {
+        g->s.rest_until = now; /* a snapshot has turned time back */
     }
-    if (n.run_at < g->rest_until) {
-        n.run_at = g->rest_until;
+    if (n.run_at < g->s.rest_until) {
+        n.run_at = g->s.rest_until;
     }
     when = earlier(earlier(n.run_at, g->s.poll_deadline), g->s.idle_deadline);
     when = earlier(when, mali_late_deadline(g));
@@ -266,9 +266,9 @@ static void rest(MaliGpu *g, uint64_t since)
 {
     uint64_t now = now_ns(g), took = now - since;
 
-    g->rest_until = now + (took < REST_MIN_NS   ? REST_MIN_NS
-                           : took > REST_MAX_NS ? REST_MAX_NS
-                                                : took);
+    g->s.rest_until = now + (took < REST_MIN_NS   ? REST_MIN_NS
+                             : took > REST_MAX_NS ? REST_MAX_NS
+                                                  : took);
 }
 
 void mali_engine_run(MaliGpu *g)

@@ -225,6 +225,7 @@ typedef struct MaliState {
     MaliCsg csg[MALI_NUM_CSG];
     MaliProtm protm;
     uint32_t engine_next, pad1; /* round robin */
+    uint64_t rest_until;        /* virtual time: no slice before, the vCPUs' turn */
     MaliLog log;
     uint64_t late_at[MALI_LATE_COUNT]; /* 0: nothing is late */
     uint32_t late_arg[MALI_LATE_COUNT];
@@ -250,7 +251,6 @@ struct MaliGpu {
         uint64_t base, now, stall;
         unsigned n, max;
     } run;
-    uint64_t rest_until;          /* virtual time: no slice before, the vCPUs' turn */
     bool hold_events;             /* events only get pending: a request is being worked on */
     bool log_marker;              /* the event being written is about the log itself */
     bool inject;                  /* a code is to be raised at some instruction or access */

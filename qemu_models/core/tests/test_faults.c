@@ -354,6 +354,26 @@ TEST(fault_at_the_nth_instruction)
     CHECK_EQ(cs_out(e.m, 0, 0, CS_OUT_FAULT), CS_EXC_RES_EVICTION_TIMEOUT);
 }
 
+/* The frame is left as by any other last instruction: the state can be saved. */
+TEST(fault_at_the_last_instruction_of_a_frame)
+{
+    const uint64_t nop = NOP();
+    const uint64_t call[] = { MOVE48(90, e.code_va), MOVE32(92, 8), CALL(90, 92) };
+    size_t len;
+    void *blob;
+
+    env_new(&e, 1);
+    env_code(&e, &nop, 1);
+    plan("cs-fault-at", 4);
+    env_run(&e, (const uint64_t[]){ MOVE48(90, e.code_va), call[1], call[2] }, 3);
+    CHECK_EQ(cs_out(e.m, 0, 0, CS_OUT_FAULT), CS_EXC_KABOOM);
+    CHECK_EQ(env_cs(&e, 0)->depth, 0);
+    len = mali_save(e.m->gpu, NULL, 0);
+    blob = ram_ptr(e.m, RAM_BASE + RAM_SIZE / 2, len);
+    mali_save(e.m->gpu, blob, len);
+    CHECK(mali_load(e.m->gpu, blob, len, NULL));
+}
+
 TEST(fatal_at_the_nth_instruction)
 {
     env_new(&e, 2);

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rig import bundle, interrupt
+from rig import bundle, interrupt, introspect
 from rig.catalogue import scenario_id
 from rig.errors import FailureClass, RigError
 from rig.paths import REPO
@@ -150,9 +150,12 @@ class Judge:
         self._keep_guest(item, verdict, error)
 
     def _show(self, item: pytest.Item, error: BaseException) -> None:
-        """Let a person look at the guest of a failed scenario."""
+        """Keep the driver's state of a failed scenario, and let a person look at its guest."""
         scenario = getattr(item, "funcargs", {}).get("rig")
-        if self._on_failure is not None and isinstance(scenario, Scenario):
+        if not isinstance(scenario, Scenario):
+            return
+        _inspect(scenario.session)
+        if self._on_failure is not None:
             self._on_failure(scenario.session, self.verdicts[-1], error)
 
     def _explained(self, error: RigError, scenario: object) -> RigError:
@@ -194,6 +197,18 @@ class Judge:
 def _notes_of(item: pytest.Item) -> tuple[Note, ...]:
     scenario = getattr(item, "funcargs", {}).get("rig")
     return tuple(scenario.notes) if isinstance(scenario, Scenario) else ()
+
+
+def _inspect(session: Session) -> None:
+    """inspect.txt: what drgn finds, or why it found nothing. Never a verdict."""
+    if session.vm.pid is None or not introspect.available():
+        return
+    from rig.introspect import look, view  # noqa: PLC0415 - drgn is an extra, and takes 0.1 s
+
+    try:
+        look.keep(session)
+    except RigError as error:
+        (session.run_dir / view.NAME).write_text(f"{error.message}\n")
 
 
 def _not_applicable(error: BaseException | None) -> bool:

@@ -20,6 +20,10 @@ from rig.session import Session
 from rig.store import default_root
 
 LIVE = "live.json"
+MONITOR = Path("sockets") / "qmp-user.sock"
+"""The spare monitor, below the guest's folder."""
+RUNNING = "running"
+"""QEMU's word for a guest whose CPUs run."""
 NEWEST = "live"
 """What a user writes for the guest that was left to a person last."""
 _MONITOR_S = 5.0
@@ -49,7 +53,7 @@ def announce(session: Session) -> Path:
 
 def ways_in(folder: Path) -> list[str]:
     """The commands into an announced guest."""
-    return [f"rig {name} --guest {folder}" for name in ("shell", "ssh", "gdb")]
+    return [f"rig {name} --guest {folder}" for name in ("shell", "ssh", "gdb", "inspect")]
 
 
 def find(where: str, runs: Path | None = None) -> Path:
@@ -77,7 +81,7 @@ def find(where: str, runs: Path | None = None) -> Path:
 
 def is_live(folder: Path) -> bool:
     """Whether QEMU still holds its sockets."""
-    return (folder / "sockets" / "qmp-user.sock").exists()
+    return (folder / MONITOR).exists()
 
 
 def read(folder: Path) -> Live:
@@ -88,7 +92,7 @@ def read(folder: Path) -> Live:
 @contextmanager
 def monitor(folder: Path) -> Iterator[Qmp]:
     """The spare monitor of a live guest; one user at a time."""
-    qmp = Qmp(folder / "sockets" / "qmp-user.sock", "rig-user")
+    qmp = Qmp(folder / MONITOR, "rig-user")
     try:
         qmp.connect(_MONITOR_S)
     except RigError as error:

@@ -50,7 +50,7 @@ else
     "$python" -m venv .venv
 fi
 if ! .venv/bin/python -m pip install --quiet --disable-pip-version-check \
-    -c constraints.txt -e '.[dev]'; then
+    -c constraints.txt -e '.[dev,introspect]'; then
     [ ! -e "$ready.old" ] || mv "$ready.old" "$ready"
     echo "rig: INFRA: pip could not install what the rig needs; see its lines above" >&2
     [ ! -e "$ready" ] || echo "  .venv is as it was: .venv/bin/rig still works" >&2

@@ -26,6 +26,7 @@ _COMMANDS = {
     "shell": "a console in a guest at the stage you name",
     "ssh": "an ssh session in a guest at the stage you name",
     "gdb": "gdb on a guest, with the symbols of its kernel and modules",
+    "inspect": "the driver's state read out of a guest's memory, beside the device's",
     "events": "what the emulated GPU reported, one line an event",
     "cs": "assemble and disassemble command streams",
     "build": "build artifacts without running anything",

@@ -219,6 +219,7 @@ class LaunchSpec:
             *("-chardev", self._socket("qmp"), "-mon", "chardev=qmp,mode=control"),
             *("-chardev", self._socket("qmp-user"), "-mon", "chardev=qmp-user,mode=control"),
             *("-device", "virtio-rng-device"),
+            *("-device", "vmcoreinfo"),  # where the kernel says how to read its memory
         ]
 
     def _network(self) -> list[str]:

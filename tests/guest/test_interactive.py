@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,10 @@ from pathlib import Path
 
 import pexpect
 import pytest
+
+from rig.gpu.events import EventLog
+from rig.introspect.driver import PROT
+from rig.introspect.view import joined
 
 PROMPT = r"rig# "
 BOOT_S, ANSWER_S = 300, 60
@@ -120,6 +125,9 @@ def test_a_failure_keeps_its_guest(terminal: Terminal) -> None:
     run.sendline("continue")
     where = folder_of(run)
     assert Path(where, "guest.json").exists()
+    inspected = Path(where, "inspect.txt").read_text()
+    assert "protected,secure-video: 2 references, panthor's" in inspected
+    assert re.search(r"  PROT 0x\w+ +0x\w+ at 0x\w+", inspected)
 
     loaded = rig("ssh", "--guest", where, "cat", "/sys/module/panthor/sections/.text").stdout
     gdb = rig("gdb", "--guest", where, "--", "-batch", "-ex", "info symbol panthor_fw_ping_work")
@@ -132,3 +140,42 @@ def test_a_failure_keeps_its_guest(terminal: Terminal) -> None:
     run.expect("0 passed, 1 failed")
     run.expect(pexpect.EOF)
     assert run.wait() == 1
+
+
+def test_inspect_sees_what_the_device_sees(terminal: Terminal) -> None:
+    shell = terminal("shell")
+    shell.expect(PROMPT, timeout=BOOT_S)
+    shell.sendline("sleep 9999 | gpuctl groups 2 &")
+    shell.expect("READY groups=2")
+    shell.sendline("while :; do gpuctl rotate groups=12 >/tmp/rotate; done &")
+    shell.send(LEAVE)
+    where = folder_of(shell)
+    assert "\npanthor: bound\n" in "\n" + rig("inspect", "--guest", where).stdout
+    log = EventLog(Path(where, "gpu-events.jsonl"))
+    log.wait_for(lambda event: event.kind == "csg-resume", ANSWER_S)
+
+    found = json.loads(rig("inspect", "--guest", where, "--json").stdout)
+    assert found["differences"] == []
+    driver = found["driver"]
+    sections = {event["va"]: event for event in log.of_kind("section")}
+    assert {section["mem"]["va"] for section in driver["sections"]} == sections.keys()
+    for section in driver["sections"]:
+        seen = sections[section["mem"]["va"]]
+        assert section["mem"]["size"] == seen["size"]
+        assert joined(section["mem"]["extents"]) == joined(seen["extents"])
+        assert bool(section["flags"] & PROT) == seen["prot"]
+    assert driver["power"]["status"] == "active"
+    assert driver["deferred"] == []
+    (heap,) = [heap for heap in driver["heaps"] if heap["panthors"]]
+    assert (heap["name"], heap["references"]) == (
+        "protected,secure-video",
+        2,
+    )  # OP-TEE's, panthor's
+    groups = driver["groups"]
+    assert len([group for group in groups if group["slot"] >= 0]) >= 1
+    assert sum(group["task"].startswith("gpuctl") for group in groups) == len(groups) >= 2
+    vas = {start["protm_suspend_va"] for start in log.of_kind("csg-start")}
+    assert {group["protm_suspend"]["va"] for group in groups if group["slot"] >= 0} <= vas
+    lent = [group["protm_suspend"]["extents"][0][0] for group in groups]
+    assert len(set(lent)) == len(groups)
+    assert rig("ssh", "--guest", where, "pidof", "gpuctl").returncode == 0  # it goes on

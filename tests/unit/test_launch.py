@@ -45,7 +45,7 @@ GOLDEN_DIRECT = """
 -chardev socket,id=qmp,path=/run/1/qmp.sock,server=on,wait=off -mon chardev=qmp,mode=control
 -chardev socket,id=qmp-user,path=/run/1/qmp-user.sock,server=on,wait=off
 -mon chardev=qmp-user,mode=control
--device virtio-rng-device
+-device virtio-rng-device -device vmcoreinfo
 -netdev user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:0-:22
 -device virtio-net-device,netdev=net
 -chardev file,id=fwev,path=/run/1/firewall-events.jsonl -device tzc400,id=firewall,events=fwev
@@ -67,7 +67,7 @@ GOLDEN_SECURE = """
 -chardev socket,id=qmp,path=/tmp/s/qmp.sock,server=on,wait=off -mon chardev=qmp,mode=control
 -chardev socket,id=qmp-user,path=/tmp/s/qmp-user.sock,server=on,wait=off
 -mon chardev=qmp-user,mode=control
--device virtio-rng-device
+-device virtio-rng-device -device vmcoreinfo
 -netdev user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:2222-:22
 -device virtio-net-device,netdev=net
 -chardev file,id=fwev,path=/run/1/firewall-events.jsonl -device tzc400,id=firewall,events=fwev

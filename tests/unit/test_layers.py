@@ -20,6 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rig.verdict",),
     ("rig.bundle",),
     ("rig.live", "rig.debug"),
+    ("rig.introspect",),
     ("rig.scenarios", "rig.catalogue"),
     ("rig.stages",),
     ("rig.snapshots",),

@@ -53,7 +53,8 @@ def announce(session: Session) -> Path:
 
 def ways_in(folder: Path) -> list[str]:
     """The commands into an announced guest."""
-    return [f"rig {name} --guest {folder}" for name in ("shell", "ssh", "gdb", "inspect")]
+    names = ("shell", "ssh", "gdb", "inspect", "dump")
+    return [f"rig {name} --guest {folder}" + " FILE" * (name == "dump") for name in names]
 
 
 def find(where: str, runs: Path | None = None) -> Path:

@@ -27,6 +27,7 @@ _COMMANDS = {
     "ssh": "an ssh session in a guest at the stage you name",
     "gdb": "gdb on a guest, with the symbols of its kernel and modules",
     "inspect": "the driver's state read out of a guest's memory, beside the device's",
+    "dump": "a guest's memory and registers as a vmcore",
     "events": "what the emulated GPU reported, one line an event",
     "cs": "assemble and disassemble command streams",
     "build": "build artifacts without running anything",

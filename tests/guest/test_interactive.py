@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -179,3 +180,25 @@ def test_inspect_sees_what_the_device_sees(terminal: Terminal) -> None:
     lent = [group["protm_suspend"]["extents"][0][0] for group in groups]
     assert len(set(lent)) == len(groups)
     assert rig("ssh", "--guest", where, "pidof", "gpuctl").returncode == 0  # it goes on
+
+
+HEAPS = """
+from drgn.helpers.linux.list import list_for_each_entry
+heaps = prog.variable("heap_list", "drivers/dma-buf/dma-heap.c")
+for heap in list_for_each_entry("struct dma_heap", heaps.address_of_(), "list"):
+    print("heap", heap.name.string_().decode())
+print("parameter", prog["protected_heap_name"].string_().decode())
+"""
+
+
+def test_dump_opens_in_drgn(tmp_path: Path) -> None:
+    core, script = tmp_path / "core", tmp_path / "heaps.py"
+    script.write_text(HEAPS)
+    opener = rig("dump", str(core)).stdout.strip()
+    assert opener.startswith("drgn -c ")
+    assert rig("dump", str(core)).returncode == 129  # USAGE: it exists
+    drgn = [sys.executable, "-m", "drgn", *shlex.split(opener)[1:], "-q", str(script)]
+    found = subprocess.run(drgn, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    assert "heap protected,secure-video\n" in found.stdout
+    assert "parameter protected,secure-video\n" in found.stdout

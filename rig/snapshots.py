@@ -127,6 +127,7 @@ class Shelf:
         if artifact is None:
             return None
         if snapshot.intact(artifact.path):
+            self.bed.builder.store.hold(artifact)  # what goes nevertheless is made again
             return artifact.path
         self.bed.ui.say(f"rig: the snapshot {artifact.path} is damaged and is made again")
         return None

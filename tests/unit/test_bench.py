@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from rig.bench.commands import build_figures
 from rig.bench.figures import Figure, compared
 from rig.bench.guest import numbers
 from rig.cli import bench
 from rig.cli import main as cli
 from rig.errors import FailureClass
+from rig.store import MANIFEST, Store
 from rig.ui import output
 
 
@@ -54,6 +56,21 @@ def test_words_and_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "4,000,000" in told
     document = json.loads((tmp_path / "b.json").read_text())
     assert [figure["over"] for figure in document["figures"]] == [True, False]
+
+
+def test_a_build_costs_what_the_dearest_did(tmp_path: Path) -> None:
+    """The last one may have compiled one file."""
+    store = Store(tmp_path / "cache")
+    for name, key, cpu in (
+        ("image", "a", 797.0), ("image", "b", 31.5), ("qemu", "c", 280.0),
+        ("verdict", "d", 0.0), ("snapshot-secure", "e", 2.0),
+    ):  # fmt: skip
+        with store.publishing(name, key, {}):
+            pass
+        manifest = store.path_of(name, key) / MANIFEST
+        manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "cpu_seconds": cpu}))
+    told = [(figure.name, figure.value) for figure in build_figures(store)]
+    assert told == [("build image", 797.0), ("build qemu", 280.0)]
 
 
 def test_a_wrong_kind(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rig.errors import FailureClass, RigError, infra, usage
+from rig.kernel import git
 from rig.kernel.patches import Patch
 from rig.kernel.products import products
-from rig.store import Store, full_disk_words
+from rig.store import Store
 
 PANTHOR = "drivers/gpu/drm/panthor"
 UAPI = "include/uapi/drm/panthor_drm.h"
@@ -55,7 +55,7 @@ class KernelRepo:
         if not (self._git_dir / "objects" / "pack").exists():  # made last: an init cut off counts
             self._run(["init", "-q", "--bare", str(self._git_dir)], index=None)
         (self._git_dir / "info").mkdir(exist_ok=True)
-        (self._git_dir / "info" / "attributes").write_text(_ATTRIBUTES)
+        (self._git_dir / "info" / "attributes").write_text(git.ATTRIBUTES)
 
     def objdir(self, flavour: str) -> Path:
         """kbuild's output folder of one configuration flavour."""
@@ -78,7 +78,7 @@ class KernelRepo:
             _cut_off(index)
             try:
                 self._add(path, index)
-            except _GitError as exc:
+            except git.GitError as exc:
                 if "Permission denied" not in exc.stderr:
                     raise
                 raise usage(f"cannot read {path}: {exc.reason()}", "make it readable") from exc
@@ -131,7 +131,7 @@ class KernelRepo:
                 try:
                     self._run(["apply", "--cached", "--whitespace=nowarn", "-"], index=index,
                               stdin=patch.diff)  # fmt: skip
-                except _GitError as exc:
+                except git.GitError as exc:
                     raise RigError(
                         FailureClass.BUILD,
                         f"{series}: patch {number}/{len(patches)} ({patch.subject}) does not apply "
@@ -170,7 +170,7 @@ class KernelRepo:
         """Content of one file of a state, or None."""
         try:
             return self._git(["cat-file", "blob", f"{tree.id}:{path}"], index=None)
-        except _GitError:
+        except git.GitError:
             return None
 
     def archive(self, tree: Tree, folder: str) -> bytes:
@@ -214,51 +214,18 @@ class KernelRepo:
         work_tree: Path | None = None,
         stdin: bytes = b"",
     ) -> bytes:
-        env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        env.update(_ENVIRONMENT, GIT_DIR=str(self._git_dir))
+        """Our repository, and the user's objects where they are borrowed."""
+        env = {"GIT_DIR": str(self._git_dir)}
         if self._borrow is not None:
-            env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = _quoted(self._borrow)
+            env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = git.quoted(self._borrow)
         if index is not None:
             env["GIT_INDEX_FILE"] = str(index)
         if work_tree is not None:
             env["GIT_WORK_TREE"] = str(work_tree)
-        done = subprocess.run(
-            ["git", *_CONFIG, *argv],
-            cwd=work_tree or self._root,
-            env=env,
-            input=stdin,
-            capture_output=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            stderr = done.stderr.decode(errors="replace")
-            raise full_disk_words(stderr, self._root) or _GitError(argv, stderr)
-        return done.stdout
+        return git.call(argv, work_tree or self._root, env, stdin)
 
 
-# The user's own configuration (line ends, ignores, hooks, file watchers) is not the tree's.
-_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
-_CONFIG = (
-    *("-c", "core.looseCompression=1"),  # a kernel is 1.5 GB: time counts more than space here
-    *("-c", "core.fsync=none"),  # everything can be made again
-    *("-c", "core.excludesFile=/dev/null"),
-    *("-c", "gc.auto=0"),
-)
-# Files are taken and written byte for byte, whatever the tree's .gitattributes ask for.
-_ATTRIBUTES = "* -text -filter -ident -working-tree-encoding\n"
 _PATHS = ("--pathspec-from-file=-", "--pathspec-file-nul")
-
-
-class _GitError(RigError):
-    def __init__(self, argv: Sequence[str], stderr: str) -> None:
-        self.stderr = stderr
-        super().__init__(FailureClass.INFRA, f"git {argv[0]} failed: {self.reason()}")
-
-    def reason(self) -> str:
-        """The first error line: it names file and line of a refused patch."""
-        lines = [line for line in self.stderr.splitlines() if line.strip()]
-        errors = [line.removeprefix("error: ") for line in lines if line.startswith("error:")]
-        return (errors or lines or ["no output"])[0]
 
 
 class _ScratchIndex:
@@ -275,12 +242,6 @@ class _ScratchIndex:
 
     def __exit__(self, *_exc: object) -> None:
         self._folder.cleanup()
-
-
-def _quoted(path: Path) -> str:
-    """A path as git takes it in a list that colons separate."""
-    text = str(path).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'
 
 
 def _cut_off(index: Path) -> bool:

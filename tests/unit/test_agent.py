@@ -43,7 +43,7 @@ def server(binary: Path) -> Iterator[Path]:
     path = binary.parent / "socket"
     child = subprocess.Popen([str(binary), "--socket", str(path)], stderr=subprocess.PIPE)
     deadline = time.monotonic() + SLOW_S
-    while not path.exists():
+    while not _listens(path):
         assert child.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.002)
@@ -52,6 +52,12 @@ def server(binary: Path) -> Iterator[Path]:
     _, stderr = child.communicate()
     assert child.returncode == -signal.SIGTERM, "the agent must never exit by itself"
     assert stderr == b"", "the sanitizers found something"
+
+
+def _listens(path: Path) -> bool:
+    """A socket is in its folder a moment before it listens."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 @pytest.fixture

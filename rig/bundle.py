@@ -26,6 +26,7 @@ from rig.artifacts.sources import files_digest
 from rig.errors import FailureClass, infra, usage
 from rig.kernel.patches import load_series
 from rig.kernel.repo import Tree
+from rig.leftovers import SCRATCH
 from rig.paths import REPO
 from rig.testbed import Options, TestBed
 from rig.ui import Reporter
@@ -284,7 +285,7 @@ def verdict_of(row: Row, run_dir: Path) -> Verdict:
 
 def save(path: Path, record: msgspec.Struct) -> None:
     """Write a record; a reader finds the old one or the new one, never half of it."""
-    scratch = path.with_suffix(".new")
+    scratch = path.with_suffix(SCRATCH)
     scratch.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
     scratch.rename(path)
 

@@ -21,8 +21,9 @@ from rig import bundle, cache, interrupt
 from rig.catalogue import Entry
 from rig.durations import Durations
 from rig.errors import FailureClass, infra
-from rig.hold import hold
+from rig.hold import hold, unused
 from rig.judge import Judge, OnFailure
+from rig.leftovers import sweep
 from rig.store import Store, full_disk
 from rig.testbed import TestBed
 from rig.verdict.verdict import Outcome, Verdict
@@ -62,8 +63,13 @@ def new_run_dir(store: Store, label: str = "run") -> Path:
 
 def _new_folder(root: Path, label: str) -> Path:
     root.mkdir(exist_ok=True)
-    for old in sorted(p for p in root.iterdir() if p.is_dir() and not p.is_symlink())[:-KEEP_RUNS]:
+    found = sorted(p for p in root.iterdir() if p.is_dir() and not p.is_symlink())
+    for old in found[:-KEEP_RUNS]:
         cache.drop_run(old)  # unless its rig still runs
+    for old in found[-KEEP_RUNS:]:
+        with unused(old / cache.LIVE) as over:
+            if over:
+                sweep(old)
     stamp = time.strftime("%Y%m%d-%H%M%S")
     number = 0
     while True:

@@ -23,8 +23,10 @@ from rig.guest.shell import AgentShell, GuestShell, RecordedShell
 from rig.guest.ssh import Ssh, SshTarget
 from rig.journal import NAME as JOURNAL
 from rig.journal import Entry, Journal
+from rig.leftovers import INITRD, RAM
 from rig.machine import snapshot
 from rig.machine.launch import FIREWALL, Flavour, GpuSpec, LaunchSpec
+from rig.machine.process import Janitor
 from rig.machine.vm import Vm
 from rig.testbed import TestBed
 
@@ -186,7 +188,7 @@ class Session:
             kernel=self.bed.image / "Image",
             initrd=None,
             run_dir=self.run_dir,
-            ram_file=self.run_dir / "ram",
+            ram_file=self.run_dir / RAM,
             flash=self.bed.firmware / "flash.bin" if config.flavour == "secure" else None,
             smp=config.smp,
             memory_mib=config.memory_mib,
@@ -206,7 +208,8 @@ class Session:
 
     def _initrd(self, host_key: KeyPair) -> Path:
         """Userland, modules, MCU firmware and this run's keys: the kernel unpacks them in turn."""
-        path = self.run_dir / "initrd.cpio"
+        path = self.run_dir / INITRD  # 14 MB a run; the parts are kept
+        self._stack.callback(Janitor([path]).close)
         with path.open("wb") as initrd:
             initrd.write(self.bed.rootfs.read_bytes())
             if self.start.plain:
@@ -215,7 +218,6 @@ class Session:
                 initrd.write(modules_segment(self.bed.modules / "root"))
                 initrd.write(firmware_segment(self.mcu_path, self.mcu_firmware))
             initrd.write(run_segment(host_key.private, self.user_key.public))
-        self._stack.callback(path.unlink, missing_ok=True)  # 14 MB a run; the parts are kept
         return path
 
     @cached_property

@@ -19,6 +19,7 @@ from rig.gpu.event_table import FIREWALL_KINDS
 from rig.gpu.events import EventLog
 from rig.guest.console import Console
 from rig.journal import Clocks, Journal
+from rig.leftovers import SOCKET_PREFIX, SOCKETS
 from rig.machine.launch import AGENT_PORT, RAM_BASE, LaunchSpec
 from rig.machine.process import ChildProcess, Janitor
 from rig.machine.qmp import Qmp
@@ -102,9 +103,11 @@ class Vm:
         else:
             self._ram_inode = self._wanted.ram_file.stat().st_ino
         self.spec = replace(self._wanted, socket_dir=sockets, paused=True)
-        janitor = Janitor([sockets, self.spec.ram_file] if self.spec.ram_shared else [sockets])
+        link = self.spec.run_dir / SOCKETS
+        janitor = Janitor([sockets, link, *([self.spec.ram_file] if self.spec.ram_shared else [])])
         self._stack.callback(janitor.close)
-        self._link(sockets)
+        link.unlink(missing_ok=True)
+        link.symlink_to(sockets)
         self._process = ChildProcess(self.spec.argv(), self.qemu_log)
         self._stack.callback(self._process.end, TERMINATE_TIMEOUT_S)
         by_hand = replace(self._wanted, socket_dir=Path(_short_folder()) / "rig-by-hand")
@@ -131,13 +134,6 @@ class Vm:
         for what in (spec.qemu, spec.kernel, spec.initrd, spec.flash):
             if what is not None and not what.is_file():
                 raise usage(f"{what} does not exist", "`rig build` makes what is missing")
-
-    def _link(self, sockets: Path) -> None:
-        """Let the run folder lead to the sockets."""
-        link = self.spec.run_dir / "sockets"
-        link.unlink(missing_ok=True)
-        link.symlink_to(sockets)
-        self._stack.callback(link.unlink, missing_ok=True)
 
     def _died_at_start(self) -> RigError | None:
         if self._process.status is None:
@@ -249,7 +245,7 @@ class Vm:
 def _socket_folder() -> Path:
     folder = _short_folder()
     try:
-        return Path(tempfile.mkdtemp(prefix="rig-", dir=folder))
+        return Path(tempfile.mkdtemp(prefix=SOCKET_PREFIX, dir=folder))
     except OSError as exc:
         raise infra(
             f"cannot make a folder for sockets in {folder}: {exc.strerror}",

@@ -10,7 +10,7 @@ from rig.paths import REPO
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("rig.errors", "rig.interrupt", "rig.paths", "rig.pytest_plugin"),
-    ("rig.environment", "rig.hold"),
+    ("rig.environment", "rig.hold", "rig.leftovers"),
     ("rig.ui", "rig.deadlines", "rig.doctor", "rig.store", "rig.cache", "rig.journal"),
     ("rig.kernel",),
     ("rig.artifacts",),

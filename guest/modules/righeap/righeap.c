@@ -25,6 +25,7 @@
  *            times, which makes the driver core retry the deferred probes. Each
  *            round waits until they are through. Reads back as the number of
  *            rounds since the module was loaded.
+ *   oops     writing anything makes the kernel follow a null pointer.
  *
  * Buffers are physically contiguous, from the page allocator, so the largest one
  * is that of the highest page order (4 MiB with 4 KiB pages), or from the pool. They
@@ -617,6 +618,19 @@ static int rig_kick_set(void *unused, u64 count)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(rig_kick_fops, rig_kick_get, rig_kick_set, "%llu\n");
 
+/* A defect on demand, for those who look for one in the log. */
+static noinline void rig_follow(const int *nowhere)
+{
+	READ_ONCE(*nowhere);
+}
+
+static int rig_oops_set(void *unused, u64 value)
+{
+	rig_follow(NULL);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(rig_oops_fops, NULL, rig_oops_set, "%llu\n");
+
 static void __init rig_create_command(const char *name, enum rig_command command)
 {
 	debugfs_create_file(name, 0200, rig_dir, (void *)(unsigned long)command, &rig_command_fops);
@@ -657,6 +671,7 @@ static int __init righeap_init(void)
 	debugfs_create_file("buffers", 0400, rig_dir, NULL, &buffers_fops);
 	debugfs_create_file("dirty", 0400, rig_dir, NULL, &dirty_fops);
 	debugfs_create_file("kick", 0600, rig_dir, NULL, &rig_kick_fops);
+	debugfs_create_file("oops", 0200, rig_dir, NULL, &rig_oops_fops);
 
 	return 0;
 

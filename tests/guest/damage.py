@@ -20,9 +20,9 @@ _NUMBERS = itertools.count()
 HEAD = "from rig.scenarios.kit import Scenario, scenario\n"
 
 
-def fresh_bed() -> TestBed:
-    """A bed whose parts a test may replace before the run."""
-    return TestBed(Options(), Reporter())
+def fresh_bed(*, cold: bool = False) -> TestBed:
+    """A bed whose parts a test may replace before the run; a replaced one needs `cold`."""
+    return TestBed(Options(cold=cold), Reporter())
 
 
 def judge(bed: TestBed, folder: Path, code: str) -> Verdict:

@@ -37,7 +37,7 @@ def half(path: Path, folder: Path) -> Path:
 
 @pytest.mark.parametrize("code", [SECURE, DIRECT], ids=["secure", "direct"])
 def test_half_an_image(tmp_path: Path, code: str) -> None:
-    bed = fresh_bed()
+    bed = fresh_bed(cold=True)
     bed.image = half(bed.image / "Image", tmp_path / "image")
     verdict = judge(bed, tmp_path, code)
     assert (verdict.outcome, verdict.failure) == (Outcome.ERROR, FailureClass.BOOT)
@@ -46,7 +46,7 @@ def test_half_an_image(tmp_path: Path, code: str) -> None:
 
 
 def test_half_a_flash_image(tmp_path: Path) -> None:
-    bed = fresh_bed()
+    bed = fresh_bed(cold=True)
     bed.firmware = half(bed.firmware / "flash.bin", tmp_path / "flash")
     verdict = judge(bed, tmp_path, SECURE)
     assert (verdict.outcome, verdict.failure) == (Outcome.ERROR, FailureClass.FIRMWARE)
@@ -66,7 +66,7 @@ def with_script(bed: TestBed, folder: Path, guest_path: str, script: str) -> Non
 
 def test_a_guest_that_stops_in_init(tmp_path: Path) -> None:
     """init runs /etc/rig/rc before it says that the guest is ready (guest/init)."""
-    bed = fresh_bed()
+    bed = fresh_bed(cold=True)
     script = "echo '<4>the hook waits for what never comes' > /dev/kmsg; sleep 999"
     with_script(bed, tmp_path, "etc/rig/rc", script)
     verdict = judge(bed, tmp_path, DIRECT)
@@ -77,7 +77,7 @@ def test_a_guest_that_stops_in_init(tmp_path: Path) -> None:
 
 
 def test_an_init_that_ends(tmp_path: Path) -> None:
-    bed = fresh_bed()
+    bed = fresh_bed(cold=True)
     with_script(bed, tmp_path, "init", "exit 3")
     verdict = judge(bed, tmp_path, DIRECT)
     assert (verdict.outcome, verdict.failure) == (Outcome.ERROR, FailureClass.BOOT)

@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 
-from rig.errors import usage
+from rig.errors import infra, usage
 
 KEPT = frozenset(
     (
@@ -65,3 +66,15 @@ def require_plain(path: Path, what: str, hint: str) -> None:
     if found is not None:
         name = {" ": "a space", ":": "a colon"}.get(found[0], repr(found[0]))
         raise usage(f"{what} lies below a path with {name} in it, which make refuses: {path}", hint)
+
+
+def require_temporary() -> None:
+    """Raise `RigError` (INFRA) when no folder can hold temporary files and sockets."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError as exc:
+        raise infra(
+            "no folder for temporary files and sockets can be written: "
+            + str(exc.strerror).partition(" in ")[2],
+            "set TMPDIR, or XDG_RUNTIME_DIR, to a short path that you may write to",
+        ) from exc

@@ -17,7 +17,7 @@ from rig.paths import REPO
 from rig.scenarios.kit import Scenario, Spec
 from rig.session import Session
 from rig.snapshots import opened
-from rig.store import no_space
+from rig.store import full_disk, no_space
 from rig.testbed import TestBed
 from rig.verdict.oracles import Complaint, complaints, explained, token
 from rig.verdict.verdict import Note, Outcome, Verdict, outcome_of
@@ -120,7 +120,8 @@ class Judge:
         report = yield
         error = call.excinfo.value if call.excinfo else None
         if error is not None:  # a log that could not be written looks like a hang
-            error = no_space(self.run_dir) or error
+            full = full_disk(error, self.run_dir) if isinstance(error, OSError) else None
+            error = full or no_space(self.run_dir) or error
         if error is not None or call.when == "call":
             self._record(item, error, call.duration)
         if error is not None and call.when == "call":
@@ -145,6 +146,7 @@ class Judge:
         verdict = Verdict(
             name, outcome, sentence, failure, seconds, dict(self._stages),
             folder if folder.exists() else None, _notes_of(item),
+            error.hint if isinstance(error, RigError) else "",
         )  # fmt: skip
         self.verdicts = [v for v in self.verdicts if v.scenario != name] + [verdict]
         self._keep_guest(item, verdict, error)

@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 
 from rig import interrupt
+from rig.environment import require_temporary
 from rig.errors import FailureClass, RigError, infra
 from rig.store import default_root, full_disk
 
@@ -67,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _run(argv: Sequence[str] | None) -> int:
     try:
+        require_temporary()
         result = cli.main(args=argv, prog_name="rig", standalone_mode=False)
         interrupt.check()  # Python drops what is raised in a destructor
     except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - Python's own exit code 1 would be a verdict

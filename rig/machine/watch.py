@@ -88,7 +88,8 @@ def agent_error(turns: Sequence[float], spec: LaunchSpec) -> RigError | None:
 def boot_error(spec: LaunchSpec, console: str, secure: str, error: RigError) -> RigError:
     """Which part of the boot did not get there: the firmware or the kernel."""
     if spec.flavour == "direct" or "Booting Linux" in console:
-        return RigError(FailureClass.BOOT, error.message, hint=error.hint, log=spec.console_log)
+        hint = error.hint or "the console's log ends where the guest stopped"
+        return RigError(FailureClass.BOOT, error.message, hint=hint, log=spec.console_log)
     if (where := _EXCEPTION.search(console)) is not None and int(where[1], 16) not in _BL33:
         return RigError(
             FailureClass.BOOT,

@@ -34,6 +34,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "sentence": verdict.sentence,
         "seconds": round(verdict.seconds, 3),
         "stages": {name: round(seconds, 3) for name, seconds in verdict.stages.items()},
+        "hint": verdict.hint,
         "notes": [{"kind": note.kind.value, "text": note.text} for note in verdict.notes],
         "run_dir": str(verdict.run_dir) if verdict.run_dir else None,
     }

@@ -37,6 +37,8 @@ def print_verdicts(console: Console, title: str, verdicts: Sequence[Verdict]) ->
             console.print(f"{verdict.scenario}: {note}", markup=False, soft_wrap=True)
         if verdict.sentence:
             console.print(f"{verdict.scenario}: {verdict.sentence}", markup=False, soft_wrap=True)
+            if verdict.hint:
+                console.print(f"  next: {verdict.hint}", markup=False, soft_wrap=True)
             if verdict.run_dir is not None:
                 console.print(f"  logs: {verdict.run_dir}", markup=False, soft_wrap=True)
 

@@ -56,6 +56,8 @@ class Verdict:
     stages: dict[str, float] = field(default_factory=dict)
     run_dir: Path | None = None
     notes: tuple[Note, ...] = ()
+    hint: str = ""
+    """What to do next about a verdict that is no PASS, where the rig knows."""
 
     @property
     def exit_code(self) -> int:

@@ -14,7 +14,7 @@ from rig.report.table import print_verdicts
 from rig.runner import new_run_dir, run
 from rig.testbed import Options, TestBed
 from rig.ui import Reporter, output
-from rig.verdict.verdict import Verdict
+from rig.verdict.verdict import Outcome, Verdict
 
 _NUMBERS = itertools.count()
 HEAD = "from rig.scenarios.kit import Scenario, scenario\n"
@@ -43,6 +43,8 @@ def check_told(verdict: Verdict) -> None:
     assert verdict.sentence
     assert "\n" not in verdict.sentence
     assert "Traceback" not in verdict.sentence
+    if verdict.outcome is Outcome.ERROR:
+        assert verdict.hint, "no next step"
     assert verdict.run_dir is not None
     assert (verdict.run_dir / "console.log").is_file()
     assert (verdict.run_dir / "qemu.log").is_file()

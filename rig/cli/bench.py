@@ -17,11 +17,12 @@ from rig.bench.boot import boot_figures
 from rig.bench.commands import SCENARIO, build_figures, command_figures
 from rig.bench.figures import Figure
 from rig.bench.guest import rate_figures
+from rig.bench.restore import restore_figures
 from rig.runner import new_run_dir
 from rig.testbed import Options, TestBed
 from rig.ui import Reporter, output
 
-KINDS = ("boot", "rates", "verdict", "table", "builds")
+KINDS = ("boot", "restore", "rates", "verdict", "table", "builds")
 _FEW = 3
 """Samples of what is slow or steady."""
 
@@ -37,7 +38,8 @@ _FEW = 3
 def command(kinds: tuple[str, ...], rounds: int, no_budget: bool, json_file: Path | None) -> int:
     """Measure what the rig costs (docs/bench.md); without a KIND all of it.
 
-    Exit code 1 when a boot takes more than 1.15 times as long as under bare QEMU.
+    Exit code 1 when a boot takes more than 1.15 times as long as under bare QEMU, or a
+    restore more than half of a boot.
     """
     ui, out = Reporter(), output()
     doctor.ensure(ui)
@@ -64,6 +66,11 @@ def _measure(kind: str, bed: TestBed, run_dir: Path, rounds: int) -> list[Figure
         return [
             *boot_figures(bed, run_dir, "direct", rounds, bed.ui.say),
             *boot_figures(bed, run_dir, "secure", rounds, bed.ui.say),
+        ]
+    if kind == "restore":
+        return [
+            *restore_figures(bed, run_dir, "direct", rounds, bed.ui.say),
+            *restore_figures(bed, run_dir, "secure", rounds, bed.ui.say),
         ]
     if kind == "rates":
         return rate_figures(bed, run_dir, rounds)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # `make run`: the whole answer, from nothing. `make test`: what CI runs.
 .DELETE_ON_ERROR:
-.PHONY: run test unit model fuzz teeth bench soak doctor venv clean
+.PHONY: run test unit model fuzz teeth bench soak nightly doctor venv clean
 
 RIG := .venv/bin/rig
 PYTEST := .venv/bin/python -m pytest
@@ -33,6 +33,12 @@ bench: venv
 # 100 load/unload cycles and 1,000 groups' lives; `make run` has a tenth of that.
 soak: venv
 	$(RIG) run --soak suspend-buffer/cycles suspend-buffer/returned driver/reload $(ARGS)
+
+# What takes too long for CI: every verdict from booted guests too, and the teeth.
+nightly: venv
+	$(RIG) doctor --install --quiet --for test --for ssh --for gdb
+	$(RIG) build
+	$(PYTEST) tests/nightly $(ARGS)
 
 doctor: venv
 	$(RIG) doctor

@@ -179,8 +179,8 @@ class Shelf:
             for artifact in found[:-1]:
                 if sum(sizes.values()) <= KEEP_BYTES:
                     return
-                store.remove(artifact)
-                del sizes[artifact.path]
+                if store.discard(artifact):
+                    del sizes[artifact.path]
 
 
 def _before(stage: str, flavour: Flavour) -> str:

@@ -19,7 +19,8 @@ from rig.ui import Reporter, output
 @click.command("teeth")
 @click.argument("mutants", nargs=-1, metavar="[MUTANT]...")
 @click.option("--list", "list_only", is_flag=True, help="List the mutants and stop.")
-def command(mutants: tuple[str, ...], list_only: bool) -> int:
+@click.option("--cold", is_flag=True, help="Boot every guest instead of restoring snapshots.")
+def command(mutants: tuple[str, ...], list_only: bool, cold: bool) -> int:
     """Run scenarios on deliberately broken drivers and devices.
 
     Every scenario that a mutant's row names as its killer must FAIL on it, every
@@ -38,7 +39,7 @@ def command(mutants: tuple[str, ...], list_only: bool) -> int:
     run_dir = new_run_dir(Store(), "teeth")
     bites = []
     for mutant in chosen:
-        found = teeth.bite(mutant, Options(), entries, run_dir)
+        found = teeth.bite(mutant, Options(cold=cold), entries, run_dir)
         print_bites(out, found)
         bites += found
     keep_teeth(run_dir, bites, time.monotonic() - started)

@@ -13,6 +13,10 @@ from typing import Any
 
 import pytest
 
+from rig.errors import FailureClass
+from rig.verdict.signature import signature_of
+from rig.verdict.verdict import Outcome, Verdict
+
 Rig = Callable[..., "Ran"]
 
 
@@ -25,6 +29,18 @@ class Ran:
     verdicts: dict[str, dict[str, Any]]
     """Scenario id → its row of the JSON file; empty when there was no run."""
     junit: Path
+
+
+def told(ran: Ran) -> dict[str, tuple[str, str | None]]:
+    """Scenario id → outcome, and the failure's signature: what two runs may be compared by."""
+    assert ran.verdicts, ran.output
+    found = {}
+    for name, row in ran.verdicts.items():
+        failure = next((one for one in FailureClass if one.label == row["failure"]), None)
+        verdict = Verdict(name, Outcome(row["outcome"]), row["sentence"], failure)
+        signature = signature_of(verdict)
+        found[name] = (row["outcome"], signature.text if signature else None)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+"""The guest ring's way to run `rig`."""
+
+from __future__ import annotations
+
+from tests.guest.conftest import rig
+
+__all__ = ["rig"]

@@ -160,8 +160,7 @@ int gpu_bo_import(struct gpu *gpu, uint32_t vm, uint64_t va, uint64_t size, cons
 	if (prime.fd < 0 ||
 	    gpu_ioctl(gpu->fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime, "prime_fd_to_handle"))
 		return -1;
-	close(prime.fd);
-	*bo = (struct gpu_bo){ .handle = prime.handle, .size = size, .va = va };
+	*bo = (struct gpu_bo){ .handle = prime.handle, .size = size, .va = va, .dmabuf = prime.fd };
 	return vm_map(gpu, vm, bo, DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC);
 }
 

@@ -27,6 +27,7 @@ struct gpu_bo {
 	uint64_t size;
 	uint64_t va; /* in the VM */
 	void *map;   /* here; NULL for imported buffers */
+	int dmabuf;  /* of an imported buffer */
 };
 
 struct gpu_group_options {

@@ -3,6 +3,7 @@
 #include "gpuctl.h"
 
 #include "cs.h"
+#include "tee.h"
 
 #define BO_SIZE 65536u
 /* The target lies behind the code, in the same buffer unless a heap is named. */
@@ -78,11 +79,27 @@ static bool finished(struct session *s, uint64_t timeout_ms)
 	return !failed;
 }
 
+/* First word of a buffer of a heap, as a trusted application sees it. */
+static uint32_t read_trusted(const struct gpu_bo *bo)
+{
+	struct tee_memory normal, target;
+	uint32_t value;
+	struct tee tee;
+
+	if (tee_open(&tee) || tee_normal(&tee, bo->size, &normal) ||
+	    tee_dmabuf(&tee, bo->dmabuf, &target) || tee_copy(&tee, &target, &normal))
+		result_errno(tee_step);
+	memcpy(&value, normal.map, sizeof(value));
+	memset(normal.map, 0, normal.size);
+	return value;
+}
+
 _Noreturn void cmd_job(const struct options *o)
 {
 	volatile uint32_t *result;
 	struct gpu_bo target = { .va = GPU_VA_BASE + TARGET_OFFSET };
 	struct session s;
+	uint32_t value = ~(uint32_t)o->value;
 	unsigned int words;
 	bool done, usable;
 
@@ -96,14 +113,16 @@ _Noreturn void cmd_job(const struct options *o)
 	done = finished(&s, o->timeout_ms);
 	usable = print_group_state(&s.gpu, s.group);
 	printf(" target=%#llx", (unsigned long long)target.va);
-	if (!o->heap)
-		printf(" value=%#x", *result);
-	putchar('\n');
+	if (done && usable && o->heap && o->trusted)
+		value = read_trusted(&target);
+	else if (!o->heap)
+		value = *result;
+	printf(" value=%#x\n", value);
 	if (!usable)
 		result_fail("group", "dead");
 	if (!done)
 		result_fail("syncobj_wait", "ETIME");
-	if (!o->heap && *result != (uint32_t)o->value)
+	if ((!o->heap || o->trusted) && value != (uint32_t)o->value)
 		result_fail("value", "wrong");
 	session_close(&s);
 	result_ok();

@@ -22,6 +22,7 @@ static const char usage_text[] =
 	"  value=0xcafe0001 queue=0                 job: what is stored, by which queue\n"
 	"  heap=NAME                                job: into a buffer of this dma-heap (not read "
 	"back)\n"
+	"  trusted=1                                job: a trusted application reads it back\n"
 	"  protect=1                                job: store in a protected region\n"
 	"  groups=12 jobs=2 inner=1000 outer=100    rotate: each job adds inner*outer times\n"
 	"  shared-vm=1                              rotate: one VM for all, not one each\n";
@@ -140,7 +141,7 @@ static bool set_number(struct options *o, const char *name, const char *text)
 		{ "flags", &o->flags },		{ "ring", &o->ring },
 		{ "timeout", &o->timeout_ms },	{ "value", &o->value },
 		{ "queue", &o->queue },		{ "protect", &o->protect },
-		{ "shared-vm", &o->shared_vm },
+		{ "shared-vm", &o->shared_vm }, { "trusted", &o->trusted },
 	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)

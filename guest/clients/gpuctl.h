@@ -15,6 +15,7 @@ struct options {
 	uint64_t queue;	    /* job: on which queue */
 	uint64_t protect;   /* job: run the store in a protected region */
 	uint64_t shared_vm; /* rotate: one VM for all groups instead of one each */
+	uint64_t trusted;   /* job: a trusted application reads the target */
 	const char *heap;   /* job: the target is a buffer of this dma-heap */
 };
 

@@ -7,6 +7,9 @@
  *   max [LIMIT]      the largest single allocation, by bisection up to LIMIT (2G)
  *   loop SIZE N      N times allocate and free
  *   cpu [SIZE]       whether the CPU can reach a buffer: size, mmap, read, write
+ *   trusted [SIZE]   a trusted application fills a buffer from normal memory, "READY
+ *                    filled"; at a byte of input the latter is wiped, "READY wiped"; when
+ *                    stdin closes the buffer is read back and compared
  *
  * SIZE in bytes, or with K, M, G. Output: lines of key=value; the last one is
  * "RESULT ok" (exit status 0: done what was asked) or "RESULT fail step=… why=…".
@@ -14,6 +17,7 @@
  * scenario's business.
  */
 #include "rig_client.h"
+#include "tee.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -171,10 +175,55 @@ static _Noreturn void cmd_cpu(uint64_t size)
 	result_ok();
 }
 
+/* What the application writes; the scenario knows it too. */
+static uint8_t trusted_byte(uint64_t i)
+{
+	return (uint8_t)(i * 7 + i / 256 + 3);
+}
+
+static void need_tee(int failed)
+{
+	if (!failed)
+		return;
+	if (errno == EIO)
+		printf("refusal=%#x\n", tee_refusal);
+	result_errno(tee_step);
+}
+
+static _Noreturn void cmd_trusted(uint64_t size)
+{
+	struct tee_memory normal, secret;
+	uint64_t wrong = 0;
+	struct tee tee;
+	int fd = allocate(size);
+
+	if (fd < 0)
+		result_errno("alloc");
+	need_tee(tee_open(&tee));
+	need_tee(tee_normal(&tee, size, &normal));
+	need_tee(tee_dmabuf(&tee, fd, &secret));
+	for (uint64_t i = 0; i < size; i++)
+		normal.map[i] = trusted_byte(i);
+	need_tee(tee_copy(&tee, &normal, &secret));
+	printf("READY filled=%llu\n", (unsigned long long)size);
+	getchar();
+	memset(normal.map, 0, size);
+	puts("READY wiped=1");
+	hold_until_eof();
+	need_tee(tee_copy(&tee, &secret, &normal));
+	for (uint64_t i = 0; i < size; i++)
+		wrong += normal.map[i] != trusted_byte(i);
+	printf("wrong=%llu\n", (unsigned long long)wrong);
+	memset(normal.map, 0, size);
+	if (wrong)
+		result_fail("read_back", "wrong");
+	result_ok();
+}
+
 static _Noreturn void usage(void)
 {
 	fputs("usage: heapctl HEAP alloc SIZE [N] | hold SIZE [N] | max [LIMIT] | loop SIZE N | "
-	      "cpu [SIZE]\n",
+	      "cpu [SIZE] | trusted [SIZE]\n",
 	      stderr);
 	exit(2);
 }
@@ -208,6 +257,8 @@ int main(int argc, char **argv)
 		cmd_max(number(argc, argv, 3, DEFAULT_LIMIT));
 	if (!strcmp(command, "loop") && argc >= 5)
 		cmd_loop(number(argc, argv, 3, 0), number(argc, argv, 4, 0));
+	if (!strcmp(command, "trusted"))
+		cmd_trusted(number(argc, argv, 3, 65536));
 	if (!strcmp(command, "cpu"))
 		cmd_cpu(number(argc, argv, 3, 65536));
 	usage();

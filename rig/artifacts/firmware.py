@@ -53,6 +53,7 @@ OPTEE_SWITCHES: Mapping[str, str] = {
     "CFG_ENABLE_EMBEDDED_TESTS": "n",  # default: a secure timer interrupt every second
     "CFG_DT_DRIVER_EMBEDDED_TEST": "n",
     "CFG_PKCS11_TA": "n",
+    "CFG_IN_TREE_EARLY_TAS": "rig/7f1c0b52-36d4-4f0e-9a86-2c53a1d4e9b7",  # firmware/ta, no disk
     "TEE_IMPL_GIT_SHA1": "0x0",  # else that of whatever repository the store lies in
 }
 TFA_SWITCHES: Mapping[str, str] = {
@@ -102,6 +103,7 @@ class FirmwareRecipe(Recipe):
             "tfa", SourceSpec("arm-trusted-firmware", "2.12.", ("trixie",), override=tfa)
         )
         self.bl33 = REPO / "firmware" / "bl33"
+        self.ta = REPO / "firmware" / "ta"
 
     def inputs(self, builder: Builder) -> Mapping[str, str]:
         """Sources, patches, BL33, switches and tools."""
@@ -113,6 +115,7 @@ class FirmwareRecipe(Recipe):
             "tfa patches": digest(self.tfa.patches),
             "tfa switches": _words(TFA_SWITCHES),
             "bl33": files_digest(_files(self.bl33)),
+            "trusted application": files_digest(_files(self.ta)),
             "tools": _tools(),
         }
 
@@ -138,13 +141,14 @@ class FirmwareRecipe(Recipe):
 
     def _build_optee(self, job: Job) -> Path:
         source, tree = self._source(job, self.optee)
+        synced_copy(self.ta, source / "ta" / "rig")
         out = _out(job, "optee", tree) / "core"
         # a count of the builds in this folder goes into the banner: always the first
         (out / ".buildcount").unlink(missing_ok=True)
         switches = {**OPTEE_SWITCHES, "TEE_IMPL_VERSION": _upstream(tree.version)}
         goals = [str(out / name) for name in ("tee.elf", *TEE_FILES)]
         argv = [*_make(switches), f"O={out.parent}", *goals]
-        job.run(argv, cwd=source, what="compiling OP-TEE", steps=850)
+        job.run(argv, cwd=source, what="compiling OP-TEE", steps=1000)
         return out
 
     def _build_bl33(self, job: Job, tfa: Path) -> Path:

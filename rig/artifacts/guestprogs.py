@@ -37,7 +37,7 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
         "agent/buf.c",
         "agent/transport.c",
     ),
-    "heapctl": ("clients/heapctl.c",),
+    "heapctl": ("clients/heapctl.c", "clients/tee.c"),
     "memctl": ("clients/memctl.c",),
     "mmiobench": ("clients/mmiobench.c",),
     "rig-resume": ("clients/resume.c",),
@@ -46,6 +46,7 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
         "clients/gpu.c",
         "clients/gpu_job.c",
         "clients/gpu_rotate.c",
+        "clients/tee.c",
     ),
 }
 """Program: its sources below guest/."""

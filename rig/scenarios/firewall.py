@@ -14,6 +14,8 @@ PATTERN = bytes(range(1, 256)) + b"\x5a"
 """256 bytes without a zero and without a run."""
 RETURN = bytes.fromhex("c0035fd6")
 """The arm64 instruction `ret`."""
+SECRET = bytes((i * 7 + i // 256 + 3) & 0xFF for i in range(64 << 10))
+"""What heapctl has the trusted application write (trusted_byte() there)."""
 DID = {"read": "readable", "write": "writable", "exec": "executable"}
 
 
@@ -70,6 +72,46 @@ def test_gpu_kept_out(rig: Scenario) -> None:
         any(e["access"] == "write" and lent.start <= e["addr"] < lent.end for e in faults),
         "a denied write of the GPU was no bus fault for it",
     )
+
+
+@scenario()
+def test_trusted_side(rig: Scenario) -> None:
+    """A trusted application fills a buffer of the heap and reads it back; nobody else can.
+
+    While it holds the secret a CPU of Linux cannot read it, and the host finds it in lent
+    memory and nowhere else in the guest's RAM (the taint check). The control: before the
+    application's client wipes its own copy, the same scan finds that.
+    """
+    rig.load_optee()
+    holder = rig.spawn("heapctl", HEAP, "trusted", str(len(SECRET)))
+    holder.expect("READY filled")
+    (lent,) = rig.lent()
+    inside, outside = copies(rig, lent)
+    check(inside, "the trusted application's writes are not in the memory lent to OP-TEE")
+    check(outside, "the taint check does not find the copy that is there", FailureClass.INFRA)
+    holder.write(b"wipe\n")
+    holder.expect("READY wiped")
+    at = inside[0]
+    result = tried(rig, "read", [at])[at]
+    check(result != "ok", f"protected memory was readable at {at:#x}: the secret is open")
+    rig.expect_denials("read", lent)
+    _, outside = copies(rig, lent)
+    check(not outside, f"what is protected lies at {', '.join(map(hex, outside))} as well, "
+          "outside of protected memory")  # fmt: skip
+    told = rig.finish(holder)
+    check("wrong=0" in told, f"the trusted application read back: {told.strip()}")
+
+
+def copies(rig: Scenario, lent: Extent) -> tuple[list[int], list[int]]:
+    """Where the secret's middle lies in the guest's RAM: in lent memory, and elsewhere."""
+    mark = SECRET[len(SECRET) // 2 :][: len(PATTERN)]
+    found: list[int] = []
+    at = rig.ram.find(mark)
+    while at is not None:
+        found.append(at)
+        at = rig.ram.find(mark, at + 1)
+    inside = [at for at in found if lent.start <= at < lent.end]
+    return inside, [at for at in found if at not in inside]
 
 
 def probes(where: Extent) -> list[int]:

@@ -79,6 +79,7 @@ class Inputs(msgspec.Struct):
     """Arguments of `rig` that choose all this."""
     firewall: bool = True
     cold: bool = False
+    coherent: bool = False
     """Guests were booted, not restored from snapshots."""
 
 
@@ -201,6 +202,7 @@ def inputs_of(bed: TestBed) -> Inputs:
         patches=[_patch_set(path) for path in options.patch_paths()],
         gpu=options.gpu,
         faults=dict(options.faults),
+        coherent=options.coherent,
         soak=options.soak,
         firewall=options.firewall,
         artifacts={part: _folder(bed, part).name for part in PARTS},
@@ -231,8 +233,7 @@ def arguments_of(options: Options) -> list[str]:
         out += ["--series", str(path)]
     if options.series == ():
         out.append("--no-series")
-    if options.cold:
-        out.append("--cold")
+    out += [f"--{name}" for name in ("cold", "coherent") if getattr(options, name)]
     for fault, value in options.faults:
         out += ["--fault", f"{fault}={value}"]
     if not options.firewall:
@@ -306,7 +307,8 @@ def reopen(inputs: Inputs, ui: Reporter) -> TestBed:
     Raises `RigError` (USAGE) that names what is gone and the command that makes it again.
     """
     bed = TestBed(Options(gpu=inputs.gpu, faults=tuple(inputs.faults.items())), ui)
-    bed.options = replace(bed.options, soak=inputs.soak, firewall=inputs.firewall, cold=inputs.cold)
+    bed.options = replace(bed.options, soak=inputs.soak, firewall=inputs.firewall, cold=inputs.cold,
+                          coherent=inputs.coherent)  # fmt: skip
     bed.tree = Tree(inputs.tree, inputs.label)
     gone = []
     for part, (kind, file) in PARTS.items():

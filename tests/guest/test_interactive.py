@@ -15,6 +15,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from rig.bundle import RUN, Run, load
 from rig.gpu.events import EventLog
 from rig.introspect.driver import PROT
 from rig.introspect.view import joined
@@ -141,6 +142,29 @@ def test_a_failure_keeps_its_guest(terminal: Terminal) -> None:
     run.expect("0 passed, 1 failed")
     run.expect(pexpect.EOF)
     assert run.wait() == 1
+    enter_again(terminal, Path(where))
+
+
+def enter_again(terminal: Terminal, where: Path) -> None:
+    """From the run's folder alone: the same broken driver, though no option names it."""
+    build_id = load(where.parent / RUN, Run).inputs.build_id
+    enter = terminal("enter", str(where.parent), "--stage", "probed")
+    enter.expect(f"panthor {build_id}, for {SCENARIO}")
+    enter.expect(PROMPT, timeout=BOOT_S)
+    enter.sendline("od -An -v -tx1 /sys/module/panthor/notes/.note.gnu.build-id | tr -d ' \\n'")
+    enter.expect(build_id)
+    enter.send(LEAVE)
+    enter.expect("Enter to end it")
+    enter.sendline("")
+    enter.expect(pexpect.EOF)
+    assert enter.wait() == 0
+
+    again = terminal("enter", "--again", str(where))
+    again.expect(f"{SCENARIO}: ASSERT: ", timeout=BOOT_S)
+    again.expect("Enter to end it")
+    again.sendline("")
+    again.expect(pexpect.EOF)
+    assert again.wait() == 1
 
 
 def test_inspect_sees_what_the_device_sees(terminal: Terminal) -> None:

@@ -97,6 +97,7 @@ def test_options_become_arguments() -> None:
     assert words == ["--kernel", "k", "--mutant", "m", "--series", "s", "--fault", "x=1"]
     assert bundle.arguments_of(Options(series=())) == ["--no-series"]
     assert bundle.arguments_of(Options(firewall=False)) == ["--firewall", "off"]
+    assert bundle.arguments_of(Options(coherent=True)) == ["--coherent"]
 
 
 def test_a_bundle_whose_artifacts_are_gone_says_which(

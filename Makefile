@@ -30,9 +30,12 @@ teeth: venv
 bench: venv
 	$(RIG) bench $(ARGS)
 
-# 100 load/unload cycles and 1,000 groups' lives; `make run` has a tenth of that.
+# 100 load/unload cycles and 1,000 groups' lives (`make run` has a tenth of that), the same
+# loads with the unmodified driver, and 200 SIGKILLs of rig, QEMU and agent.
 soak: venv
 	$(RIG) run --soak suspend-buffer/cycles suspend-buffer/returned driver/reload $(ARGS)
+	$(RIG) run --no-series driver/reload driver/pings $(ARGS)
+	RIG_KILLS=200 $(PYTEST) tests/guest/test_kills.py
 
 # What takes too long for CI: every verdict from booted guests too, and the teeth.
 nightly: venv

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""SIGKILL at random instants: of the rig, of QEMU, of the agent. The next run works.
+
+``RIG_KILLS`` says how many (20; `make soak` takes 200), ``RIG_SEED`` where the dice
+begin; the name of a test says who dies when, so that one can be repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from rig.catalogue import entries
+from rig.errors import FailureClass
+from rig.paths import REPO
+from rig.runner import new_run_dir, run
+from rig.store import Store
+from tests.guest.damage import HEAD, check_clean, fresh_bed, running, wait_not_running
+
+KILLS = int(os.environ.get("RIG_KILLS", "20"))
+SEED = int(os.environ.get("RIG_SEED", "2"))
+VICTIMS = ("rig", "qemu", "agent")
+LONGEST_S = 4.0
+"""After this a run is over on a quiet machine; on a slow one the kills fall into its beginning."""
+AFTER = "RIG_TEST_KILL_AGENT_AFTER"
+SCENARIO = f"""
+    import os
+
+    @scenario(flavour="direct")
+    def test_busy(rig: Scenario) -> None:
+        after = os.environ.get({AFTER!r})
+        if after:
+            kill = f"(sleep {{after}}; killall -9 rig-agent) < /dev/null > /dev/null 2>&1 &"
+            rig.serial.run(["sh", "-c", kill], timeout=120)
+        rig.load_panthor(heap=None)
+        rig.wait_bound()
+        for _ in range(10):
+            rig.run("gpuctl", "job")
+"""
+RUN = """
+    import sys
+    from pathlib import Path
+    import click
+    from rig.catalogue import entries
+    from rig.cli import main
+    from rig.report.table import print_verdicts
+    from rig.runner import new_run_dir, run
+    from rig.testbed import Options, TestBed
+    from rig.ui import Reporter, output
+    from rig.verdict.verdict import exit_code
+
+    def go() -> int:
+        bed = TestBed(Options(), Reporter())
+        folder = new_run_dir(bed.builder.store, "kill")
+        print(folder, flush=True)
+        verdicts = run(bed, entries(Path(sys.argv[1])), folder, jobs=1).verdicts
+        print_verdicts(output(), "kill", verdicts)
+        return exit_code(verdicts)
+
+    main._Lazy.get_command = lambda *_: click.Command("x", callback=go)
+    main.main(["x"])
+"""
+
+
+def cases() -> Iterator[tuple[int, str, float]]:
+    dice = random.Random(SEED)
+    for number in range(KILLS):
+        yield number, VICTIMS[number % len(VICTIMS)], round(dice.uniform(0, LONGEST_S), 3)
+
+
+@pytest.fixture(scope="module")
+def scenarios(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scenario of our own; what it needs is built before the first kill."""
+    folder = tmp_path_factory.mktemp("scenarios")
+    (folder / "kills.py").write_text(HEAD + textwrap.dedent(SCENARIO))
+    check_a_run_passes(folder)
+    return folder
+
+
+def check_a_run_passes(scenarios: Path) -> None:
+    bed = fresh_bed()
+    (verdict,) = run(bed, entries(scenarios), new_run_dir(bed.builder.store, "kill")).verdicts
+    assert verdict.exit_code == 0, verdict.sentence
+
+
+@pytest.mark.parametrize(("number", "victim", "after"), list(cases()))
+def test_killed(scenarios: Path, number: int, victim: str, after: float) -> None:
+    assert number < KILLS
+    rig = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(RUN), str(scenarios)],
+        cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, **({AFTER: str(after)} if victim == "agent" else {})},
+    )  # fmt: skip
+    if victim == "rig":
+        time.sleep(after)  # the instant is the test's input: nothing is waited for
+        rig.kill()
+    elif victim == "qemu":
+        kill_qemu(rig, after)
+    told = rig.communicate(timeout=300)[0]
+    print(told)
+    if victim != "rig":
+        check_told(rig.returncode, told)
+    check_left(told)
+
+
+def kill_qemu(rig: subprocess.Popen[str], after: float) -> None:
+    """SIGKILL to the rig's QEMU, `after` s behind its start, unless it has ended by then."""
+    deadline = time.monotonic() + 120
+    while not (found := [pid for pid in running("qemu-system-aarch64") if below(pid, rig.pid)]):
+        assert time.monotonic() < deadline, "no QEMU was started"
+        assert rig.poll() is None, rig.communicate()
+        time.sleep(0.01)
+    time.sleep(after)
+    for pid in found:
+        with suppress(ProcessLookupError):  # the run was over before
+            os.kill(pid, signal.SIGKILL)
+
+
+def below(pid: int, ancestor: int) -> bool:
+    """Whether `ancestor` started `pid`."""
+    while pid not in (0, ancestor):
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+    return pid == ancestor
+
+
+def check_told(code: int, told: str) -> None:
+    """A pass, when the kill came too late, or that the guest was lost: never a FAIL."""
+    assert "Traceback" not in told
+    assert code in (0, FailureClass.LOST.exit_code, FailureClass.INFRA.exit_code), told
+    if code:
+        assert "ERROR" in told
+        assert "logs: " in told
+
+
+def check_left(told: str) -> None:
+    """No process, no big file, nothing half-written; and the run's records can be read."""
+    first = told.splitlines()[:1]
+    if first and first[0].startswith("/"):
+        run_dir = Path(first[0])
+        wait_not_running("qemu-system", run_dir)
+        wait_not_running("janitor", run_dir)
+        for guest in (path for path in run_dir.iterdir() if path.is_dir()):
+            check_clean(guest)
+        for record in run_dir.rglob("*.json"):
+            json.loads(record.read_text())
+    store = Store()
+    for artifact, _used in store.artifacts():
+        assert store.find(artifact.name, artifact.key) is not None, artifact
+
+
+def test_the_next_run_works(scenarios: Path) -> None:
+    check_a_run_passes(scenarios)

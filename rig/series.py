@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rig.catalogue import Entry
-from rig.errors import FailureClass, RigError
+from rig.errors import FailureClass, RigError, usage
 from rig.kernel.patches import Patch
 from rig.kernel.repo import KernelRepo, Tree
+from rig.kernel.revisions import Revisions
 from rig.states import Referee, Ruling, State, stop_if_rig_failed
 from rig.verdict.signature import Signature, signature_of
 from rig.verdict.verdict import Outcome, Verdict
@@ -52,6 +53,22 @@ def states_of(repo: KernelRepo, base: Tree, patches: Sequence[Patch], series: st
         if refusal is not None and tree is None and states[-2].refusal is None:
             refusal = RigError(FailureClass.BUILD, f"not tried: patch {number} does not apply")
     return states
+
+
+def states_of_commits(revisions: Revisions, old: str, new: str) -> list[State]:
+    """The commit `old` as number 0, then each commit up to `new`, first parents only.
+
+    Who builds them borrows the objects of `revisions`. Raises `RigError` (USAGE) for none.
+    """
+    commits = revisions.between(old, new)
+    if not commits:
+        raise usage(
+            f"there is no commit in {old[:12]}..{new[:12]}", "OLD..NEW, the older one first"
+        )
+    return [
+        State(str(number), f"{commit[:12]} {revisions.subject(commit)}", revisions.tree(commit))
+        for number, commit in enumerate([old, *commits])
+    ]
 
 
 def matrix(

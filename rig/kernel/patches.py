@@ -6,10 +6,13 @@ The mail parsing is git's own (`git mailsplit`, `git mailinfo`).
 
 from __future__ import annotations
 
+import hashlib
+import re
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from rig.errors import usage
 
@@ -39,6 +42,33 @@ def load_series(path: Path) -> list[Patch]:
     if not patches:
         raise usage(f"no patch found in {path}", "`git format-patch` and `b4 am` make usable files")
     return patches
+
+
+_BASE = re.compile(rb"^base-commit: ([0-9a-f]{12,64})\s*$", re.MULTILINE)
+
+
+def base_commit(path: Path) -> str:
+    """What a series says it was made on (`git format-patch --base`), or an empty string."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    for file in files:
+        if file.is_file() and (found := _BASE.search(file.read_bytes())) is not None:
+            return found[1].decode()
+    return ""
+
+
+def from_stdin(path: Path, keep: Path, stdin: BinaryIO) -> Path:
+    """`path`, or for ``-`` the mbox on stdin as a file in `keep`, by its content.
+
+    Raises `RigError` (USAGE) when nothing comes.
+    """
+    if str(path) != "-":
+        return path
+    mails = stdin.read()
+    if not mails.strip():
+        raise usage("no series on stdin", "such as `b4 am -o- ID | rig series -`")
+    file = keep / f"stdin-{hashlib.sha256(mails).hexdigest()[:12]}.mbox"
+    file.write_bytes(mails)
+    return file
 
 
 def _from_mails(file: Path) -> list[Patch]:

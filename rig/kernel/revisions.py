@@ -8,7 +8,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from rig.errors import usage
+from rig.errors import RigError, usage
+from rig.kernel.patches import base_commit
 from rig.kernel.repo import Tree
 
 _READ_ONLY = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C.UTF-8"}
@@ -35,6 +36,11 @@ class Revisions:
         """First line of the commit's message."""
         return self._git("log", "-1", "--no-show-signature", "--format=%s", commit)
 
+    def between(self, old: str, new: str) -> list[str]:
+        """The commits behind `old` up to `new`, oldest first; of a merge the first parents."""
+        listed = self._git("rev-list", "--reverse", "--first-parent", new, f"^{old}")
+        return listed.splitlines()
+
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether `new` has `old` in its history."""
         return self._call("merge-base", "--is-ancestor", old, new).returncode == 0
@@ -59,3 +65,24 @@ class Revisions:
             env={**env, **_READ_ONLY}, capture_output=True, text=True, errors="replace",
             check=False,
         )  # fmt: skip
+
+
+def base_note(series: Path, kernel: Path | None) -> str:
+    """What the user should know of the base that a series names; empty when all is well."""
+    base = base_commit(series)
+    if not base:
+        return ""
+    said = f"{series.name} was made on {base[:12]}"
+    if kernel is None or not (kernel / ".git").exists():
+        return f"{said}; the tree under test has no history to compare with"
+    revisions = Revisions(kernel)
+    head = revisions.commit("HEAD")
+    try:
+        known = revisions.commit(base)
+    except RigError:
+        return f"{said}, which {kernel} does not have; it is on {head[:12]}"
+    if known == head:
+        return ""
+    count = len(revisions.between(known, head)) if revisions.is_ancestor(known, head) else 0
+    where = f"{count} commits behind it" if count else "not in its history"
+    return f"{said}; {kernel} is on {head[:12]}, and the base is {where}"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +13,12 @@ import pytest
 from rig.bisect import Bisection, Bisector, GitHistory, Kind, SeriesHistory
 from rig.catalogue import Entry, entries
 from rig.cli.bisect import _since
+from rig.cli.series import _RANGE
 from rig.errors import FailureClass, RigError
+from rig.kernel.patches import base_commit, from_stdin, load_series
 from rig.kernel.repo import KernelRepo, Tree
-from rig.kernel.revisions import Revisions
+from rig.kernel.revisions import Revisions, base_note
+from rig.series import states_of_commits
 from rig.states import Judged, Ruling, State
 from rig.store import Store
 from rig.verdict.verdict import Outcome, Verdict
@@ -219,6 +223,84 @@ def test_a_merged_branch_is_searched_too(tree: Path, tmp_path: Path) -> None:
         good, revisions.commit("main")
     )
     assert found.first_bad.state.name == culprit
+
+
+def test_commits_are_a_series_too(tree: Path, tmp_path: Path) -> None:
+    commits = [commit(tree, str(n)) for n in range(4)]
+    before = files(tree)
+    revisions = Revisions(tree)
+    repo = KernelRepo(Store(tmp_path / "cache"), borrow=revisions.objects)
+    states = states_of_commits(revisions, commits[1], commits[3])
+    assert [state.name for state in states] == ["0", "1", "2"]
+    assert [state.title.split(" ", 1)[1] for state in states] == ["say 1", "say 2", "say 3"]
+    found = [repo.read(state.tree, "file") for state in states if state.tree]
+    assert found == [b"1", b"2", b"3"]
+    assert files(tree) == before
+    with pytest.raises(RigError, match="there is no commit in"):
+        states_of_commits(revisions, commits[3], commits[1])
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("v7.3..HEAD", ("v7.3", "HEAD")),
+        ("origin/next..", ("origin/next", "")),
+        ("v7.3-rc1..topic/v5.2", ("v7.3-rc1", "topic/v5.2")),
+        ("../v5.mbox", None),
+        ("a/../v5.mbox", None),
+        ("..", None),
+        ("v5.mbox", None),
+    ],
+)
+def test_what_is_a_range_of_commits(text: str, ends: tuple[str, str] | None) -> None:
+    match = _RANGE.fullmatch(text)
+    assert (match and match.groups()) == ends
+
+
+def mails(tree: Path, base: str) -> bytes:
+    """As b4 hands a series on: a cover letter that names the base, and the patches."""
+    text = git(tree, "format-patch", "--stdout", "--cover-letter", f"--base={base}", base)
+    return text.encode() + b"\n"
+
+
+def test_the_base_that_a_series_names_is_compared(tree: Path, tmp_path: Path) -> None:
+    base = commit(tree, "0")
+    tip = commit(tree, "1")
+    mbox = tmp_path / "v2.mbox"
+    mbox.write_bytes(mails(tree, base))
+    assert base_commit(mbox) == base
+    assert [patch.subject for patch in load_series(mbox)] == ["say 1"]
+    git(tree, "checkout", "-q", base)
+    assert base_note(mbox, tree) == ""
+    git(tree, "checkout", "-q", "main")
+    assert f"v2.mbox was made on {base[:12]}" in base_note(mbox, tree)
+    assert f"is on {tip[:12]}, and the base is 1 commits behind it" in base_note(mbox, tree)
+    git(tree, "checkout", "-q", "--orphan", "elsewhere")
+    commit(tree, "2")
+    assert "not in its history" in base_note(mbox, tree)
+    assert "no history to compare with" in base_note(mbox, None)
+    mbox.write_bytes(mbox.read_bytes().replace(base.encode(), b"f" * 40))
+    assert "does not have" in base_note(mbox, tree)
+
+
+def test_a_series_without_a_base_says_nothing(tree: Path, tmp_path: Path) -> None:
+    commit(tree, "0")
+    (tmp_path / "0001-x.patch").write_text("base-commit: none of it\n")
+    assert base_commit(tmp_path) == ""
+    assert base_note(tmp_path, tree) == ""
+
+
+def test_a_series_on_stdin_is_kept_by_its_content(tree: Path, tmp_path: Path) -> None:
+    base = commit(tree, "0")
+    commit(tree, "1")
+    text = mails(tree, base)
+    kept = [from_stdin(Path("-"), tmp_path, io.BytesIO(text)) for _ in range(2)]
+    assert kept[0] == kept[1]
+    assert [patch.subject for patch in load_series(kept[0])] == ["say 1"]
+    assert from_stdin(Path("a.mbox"), tmp_path, io.BytesIO(text)) == Path("a.mbox")
+    with pytest.raises(RigError, match="no series on stdin") as caught:
+        from_stdin(Path("-"), tmp_path, io.BytesIO(b"\n"))
+    assert caught.value.failure is FailureClass.USAGE
 
 
 def test_what_is_no_revision(tree: Path) -> None:

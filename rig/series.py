@@ -110,6 +110,39 @@ def findings(rows: Sequence[Ruling]) -> list[Finding]:
     return sorted(found, key=lambda finding: finding.row)
 
 
+@dataclass(frozen=True)
+class Warned:
+    """A compiler warning that no earlier state of the series gave."""
+
+    row: int
+    file: str
+    words: str
+    sure: bool
+    """Whether an earlier state compiled the file too, without it."""
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        doubt = "" if self.sure else " (no state before compiled that file, so it may be older)"
+        return f"{self.file}: {self.words}{doubt}"
+
+
+def new_warnings(rows: Sequence[Ruling]) -> list[Warned]:
+    """Compiler warnings by the state that first gave them; the base brings none in."""
+    found: list[Warned] = []
+    objects: set[str] = set()
+    known: set[tuple[str, str]] = set()
+    for number, row in enumerate(rows):
+        fresh = sorted(row.compiled.warnings - known) if number else []
+        found += [
+            Warned(number, file, words, file.endswith(".h") or file.removesuffix(".c") in objects)
+            for file, words in fresh
+        ]
+        objects |= row.compiled.objects
+        known |= row.compiled.warnings
+    return found
+
+
 def _of_column(rows: Sequence[Ruling], column: int, numbers: dict[Signature, int]) -> list[Finding]:
     found: list[Finding] = []
     before: Verdict | None = None  # of the last state that this scenario could be judged on

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from rig.catalogue import FOLDER, Entry, entries
 from rig.errors import FailureClass, RigError
 from rig.kernel.module import code_digest
 from rig.kernel.repo import KernelRepo, Tree
+from rig.kernel.warnings import Compiled, read
 from rig.paths import REPO
 from rig.runner import RunResult, run
 from rig.store import Store, key_of
@@ -67,6 +68,8 @@ class Ruling:
     """What the built module speaks; empty when nothing was built."""
     build_s: float = 0.0
     run_s: float = 0.0
+    compiled: Compiled = field(default_factory=Compiled)
+    """What its build compiled, and the compiler's words."""
 
 
 class Referee:
@@ -102,7 +105,14 @@ class Referee:
         built = time.monotonic()
         judged = self._judge(bed, state, chosen, turn)
         name = bed.contract.contract.name
-        return Ruling(state, judged, name, built - started, time.monotonic() - built)
+        spent = built - started, time.monotonic() - built
+        return Ruling(state, judged, name, *spent, self._compiled(bed))
+
+    @staticmethod
+    def _compiled(bed: TestBed) -> Compiled:
+        folder = bed.builder.store.root / "logs"
+        names = f"image-{bed.image.name}.log", f"modules-{bed.modules.name}.log"
+        return read([folder / name for name in names], bed.repo.worktree)
 
     def _built(self, state: State) -> TestBed:
         if state.tree is None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rig.series import Finding, findings, signatures
+from rig.series import Finding, findings, new_warnings, signatures
 from rig.states import Judged, Ruling
 from rig.verdict.signature import DEFINITION, signature_of
 from rig.verdict.verdict import Outcome
@@ -80,6 +80,9 @@ def _print_reasons(console: Console, rows: Sequence[Ruling], found: Sequence[Fin
         errors = {j.verdict.sentence for j in row.judged if j.verdict.outcome is Outcome.ERROR}
         for sentence in sorted(errors):
             _say(console, f"patch {row.state.name} cannot be judged: {sentence}")
+    for warned in new_warnings(rows):
+        _say(console, f"patch {rows[warned.row].state.name} brings in a compiler warning: "
+                      f"{warned.sentence}")  # fmt: skip
     if found:
         _say(console, DEFINITION)
 
@@ -91,6 +94,7 @@ def _say(console: Console, text: str) -> None:
 def write_json(path: Path, rows: Sequence[Ruling]) -> None:
     """The matrix for other programs: one object a state, one a verdict in it."""
     fresh = {(one.row, one.verdict.scenario) for one in findings(rows)}
+    warned = new_warnings(rows)
     states = [
         {
             "name": row.state.name,
@@ -99,6 +103,7 @@ def write_json(path: Path, rows: Sequence[Ruling]) -> None:
             "contract": row.contract or None,
             "build_seconds": round(row.build_s, 2),
             "run_seconds": round(row.run_s, 2),
+            "new_warnings": [one.sentence for one in warned if one.row == number],
             "verdicts": [
                 _verdict(judged, (number, judged.verdict.scenario) in fresh)
                 for judged in row.judged

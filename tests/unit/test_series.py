@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,9 +19,10 @@ from rig.catalogue import Entry, entries, select
 from rig.errors import FailureClass, RigError, infra
 from rig.kernel.patches import Patch
 from rig.kernel.repo import KernelRepo, Tree
-from rig.report.matrix import print_matrix
+from rig.kernel.warnings import Compiled, read
+from rig.report.matrix import print_matrix, write_json
 from rig.runner import RunResult
-from rig.series import findings, matrix, states_of
+from rig.series import findings, matrix, new_warnings, states_of
 from rig.states import Judged, Referee, Ruling, State
 from rig.store import Store
 from rig.testbed import Options, TestBed
@@ -83,6 +85,73 @@ def test_a_failure_is_found_once_where_it_came_in() -> None:
     ]  # fmt: skip
 
 
+LOG = """\
+$ make -j2 O=/c/work/linux/obj-rig Image modules
+  CC [M]  drivers/gpu/drm/panthor/panthor_fw.o
+/c/work/linux/src/drivers/gpu/drm/panthor/panthor_fw.c: In function 'f':
+/c/work/linux/src/drivers/gpu/drm/panthor/panthor_fw.c:12:6: warning: unused 'x' [-Wunused]
+  CC      drivers/dma-buf/dma-heap.o
+../src/drivers/dma-buf/dma-heap.c:7: warning: odd
+panthor_fw.c:1: error: warning: no
+"""
+
+
+def test_the_compilers_words_are_read(tmp_path: Path) -> None:
+    log = tmp_path / "image.log"
+    log.write_text(LOG)
+    found = read([log, tmp_path / "gone.log"], Path("/c/work/linux/src"))
+    assert found.objects == {"drivers/gpu/drm/panthor/panthor_fw", "drivers/dma-buf/dma-heap"}
+    assert found.warnings == {
+        ("drivers/gpu/drm/panthor/panthor_fw.c", "unused 'x' [-Wunused]"),
+        ("drivers/dma-buf/dma-heap.c", "odd"),
+    }
+
+
+def compiled(words: dict[str, str], *others: str) -> Compiled:
+    names = [*words, *others]
+    objects = frozenset(name.removesuffix(".c") for name in names if name.endswith(".c"))
+    return Compiled(objects, frozenset((file, said) for file, said in words.items() if said))
+
+
+def test_a_warning_is_told_once_by_the_patch_that_brought_it(tmp_path: Path) -> None:
+    table = [
+        replace(row, compiled=what)
+        for row, what in zip(
+            rows(*[OK] * 5),
+            [
+                compiled({"a.c": "old"}, "b.c"),
+                compiled({"a.c": "old", "b.c": "new"}),
+                compiled({"b.c": "new", "c.c": "unseen"}),
+                compiled({}, "b.c"),
+                compiled({"b.c": "new", "x.h": "in a header"}),
+            ],
+            strict=True,
+        )
+    ]
+    assert [(one.row, one.file, one.sure) for one in new_warnings(table)] == [
+        (1, "b.c", True), (2, "c.c", False), (4, "x.h", True),
+    ]  # fmt: skip
+    console = Console(width=160)
+    with console.capture() as said:
+        print_matrix(console, "title", table)
+    lines = said.get().splitlines()
+    assert "patch 1 brings in a compiler warning: b.c: new" in lines
+    assert any("patch 2 " in line and "may be older" in line for line in lines)
+    write_json(tmp_path / "t.json", table)
+    states = json.loads((tmp_path / "t.json").read_text())["states"]
+    assert [len(one["new_warnings"]) for one in states] == [0, 1, 1, 0, 1]
+
+
+def test_the_logs_of_a_states_own_build_are_read(tmp_path: Path) -> None:
+    runs = FakeRuns(tmp_path)
+    referee = runs.referee()
+    logs = tmp_path / "cache/logs"
+    (logs / "modules-a.log").write_text(LOG)
+    (logs / "modules-b.log").write_text("  CC      x.o\n")
+    assert len(referee.rule(state("a"), CHOSEN).compiled.warnings) == 2
+    assert referee.rule(state("b"), CHOSEN).compiled == Compiled(frozenset({"x"}))
+
+
 def test_states_that_cannot_be_judged_share_the_suspicion() -> None:
     (found,) = findings(rows(OK, error(FailureClass.BUILD), fail("a")))
     assert (found.row, found.unjudged) == (2, ("1",))
@@ -143,6 +212,7 @@ class FakeBed:
         self.root, self.tree = root, tree
         self.builder = SimpleNamespace(store=Store(root / "cache"))
         self.options = Options()
+        self.repo = SimpleNamespace(worktree=Path("/c/work/linux/src"))
         self.contract = SimpleNamespace(contract=SimpleNamespace(name="heap-name"))
         for part in ("image", "qemu", "firmware"):
             setattr(self, part, root / part / "key")

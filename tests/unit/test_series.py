@@ -86,10 +86,10 @@ def test_a_failure_is_found_once_where_it_came_in() -> None:
 
 
 LOG = """\
-$ make -j2 O=/c/work/linux/obj-rig Image modules
+$ make -j2 O=/c/made/linux/obj-rig Image modules
   CC [M]  drivers/gpu/drm/panthor/panthor_fw.o
-/c/work/linux/src/drivers/gpu/drm/panthor/panthor_fw.c: In function 'f':
-/c/work/linux/src/drivers/gpu/drm/panthor/panthor_fw.c:12:6: warning: unused 'x' [-Wunused]
+/c/made/linux/src/drivers/gpu/drm/panthor/panthor_fw.c: In function 'f':
+/c/made/linux/src/drivers/gpu/drm/panthor/panthor_fw.c:12:6: warning: unused 'x' [-Wunused]
   CC      drivers/dma-buf/dma-heap.o
 ../src/drivers/dma-buf/dma-heap.c:7: warning: odd
 panthor_fw.c:1: error: warning: no
@@ -99,7 +99,7 @@ panthor_fw.c:1: error: warning: no
 def test_the_compilers_words_are_read(tmp_path: Path) -> None:
     log = tmp_path / "image.log"
     log.write_text(LOG)
-    found = read([log, tmp_path / "gone.log"], Path("/c/work/linux/src"))
+    found = read([log, tmp_path / "gone.log"], Path("/c/made/linux/src"))
     assert found.objects == {"drivers/gpu/drm/panthor/panthor_fw", "drivers/dma-buf/dma-heap"}
     assert found.warnings == {
         ("drivers/gpu/drm/panthor/panthor_fw.c", "unused 'x' [-Wunused]"),
@@ -212,7 +212,7 @@ class FakeBed:
         self.root, self.tree = root, tree
         self.builder = SimpleNamespace(store=Store(root / "cache"))
         self.options = Options()
-        self.repo = SimpleNamespace(worktree=Path("/c/work/linux/src"))
+        self.repo = SimpleNamespace(worktree=Path("/c/made/linux/src"))
         self.contract = SimpleNamespace(contract=SimpleNamespace(name="heap-name"))
         for part in ("image", "qemu", "firmware"):
             setattr(self, part, root / part / "key")

@@ -9,19 +9,30 @@ import click
 
 from rig.bundle import MATRIX, RUN
 from rig.errors import usage
-from rig.report import html
+from rig.report import html, mail
+from rig.report import trace as chrome
 from rig.store import default_root
 
 
 @click.command("report")
 @click.argument("run", required=False, metavar="[RUN_DIR]", type=click.Path(path_type=Path))
-def command(run: Path | None) -> None:
+@click.option("--mail", "as_mail", is_flag=True, help="Print a plain summary for a mail instead.")
+@click.option("--trace", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Write the time lines as Chrome-trace JSON (Perfetto) instead.")  # fmt: skip
+def command(run: Path | None, as_mail: bool, trace: Path | None) -> None:
     """Write a run as one HTML page and print its path; without RUN_DIR: the newest run.
 
     The page needs no network. It shows the verdicts with their reasons, and for each guest
     one time line of consoles, device events and the rig's own steps, with a filter.
     """
-    click.echo(html.write(run or newest(default_root() / "runs")))
+    folder = run or newest(default_root() / "runs")
+    if as_mail:
+        click.echo(mail.mail(folder), nl=False)
+    if trace is not None:
+        chrome.write(folder, trace)
+        click.echo(trace)
+    if not as_mail and trace is None:
+        click.echo(html.write(folder))
 
 
 def newest(runs: Path) -> Path:

@@ -63,6 +63,7 @@ GDB = (Requirement("gdb-multiarch", "gdb for the guest", command="gdb-multiarch"
 TEST = (
     Requirement("clang-format", "C layout", command="clang-format"),
     Requirement("shellcheck", "shell scripts", command="shellcheck"),
+    Requirement("zsh", "completion in it", command="zsh"),
 )
 _FUZZER = "/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a"
 FUZZ = (

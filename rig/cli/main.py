@@ -34,6 +34,7 @@ _COMMANDS = {
     "cs": "assemble and disassemble command streams",
     "build": "build artifacts without running anything",
     "cache": "list or clean the artifact store",
+    "completion": "what makes bash or zsh complete rig's commands, options and scenarios",
     "doctor": "what this machine lacks, and the command that gets it",
     "bench": "measure what the rig costs: boots against bare QEMU, verdicts, rates",
     "teeth": "run the scenarios on broken drivers and devices: each must be caught",

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from rig.cli import completion
 from rig.testbed import Options
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,7 +26,8 @@ _PATCHES = (
     click.option("--series", type=_PATH, multiple=True, metavar="DIR|MBOX",
                  help="Patches on top, in order. Default without --kernel: our heap-name series."),
     click.option("--no-series", is_flag=True, help="Apply nothing: the unpatched tree."),
-    click.option("--mutant", metavar="NAME", help="Break driver or OP-TEE: `rig teeth --list`."),
+    click.option("--mutant", metavar="NAME", shell_complete=completion.mutants,
+                 help="Break driver or OP-TEE: `rig teeth --list`."),
     click.option("--contract", metavar="NAME", help="Fail unless the tree speaks this contract."),
 )  # fmt: skip
 _MACHINE = (

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from rig import catalogue, doctor
+from rig.cli import completion
 from rig.cli.options import bed_options, to_options
 from rig.cli.terminal import failed
 from rig.report import html, results, table
@@ -25,7 +26,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
 
 
 @click.command("run")
-@click.argument("scenarios", nargs=-1, metavar="[SCENARIO|FAMILY]...")
+@click.argument("scenarios", nargs=-1, metavar="[SCENARIO|FAMILY]...",
+                shell_complete=completion.scenarios)  # fmt: skip
 @bed_options
 @click.option("--list", "list_only", is_flag=True, help="List the scenarios and stop.")
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Guests at a time [default: cores].")

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 
 from rig import catalogue, doctor
+from rig.cli import completion
 from rig.cli.options import begin_of, machine_options, to_options
 from rig.kernel.patches import from_stdin, load_series
 from rig.kernel.repo import KernelRepo, require_kernel
@@ -34,7 +35,8 @@ _RANGE = re.compile(r"(?!\.\./)(.*[^./])\.\.(?![./])(.*)")  # OLD..NEW, but not 
 
 @click.command("series")
 @click.argument("patches", type=_PATH, metavar="DIR|MBOX|-|OLD..NEW")
-@click.argument("scenarios", nargs=-1, metavar="[SCENARIO|FAMILY]...")
+@click.argument("scenarios", nargs=-1, metavar="[SCENARIO|FAMILY]...",
+                shell_complete=completion.scenarios)  # fmt: skip
 @machine_options
 @click.option("--prereq", type=_PATH, multiple=True, metavar="DIR|MBOX",
               help="Patches below the series, in order; the base row has them.")  # fmt: skip

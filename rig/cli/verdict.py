@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from rig import catalogue, doctor
+from rig.cli import completion
 from rig.cli.options import bed_options, begin_of, to_options
 from rig.errors import FailureClass
 from rig.runner import new_run_dir
@@ -19,7 +20,8 @@ from rig.verdict.verdict import exit_code
 
 
 @click.command("verdict")
-@click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO|FAMILY...")
+@click.argument("scenarios", nargs=-1, required=True, metavar="SCENARIO|FAMILY...",
+                shell_complete=completion.scenarios)  # fmt: skip
 @bed_options
 @click.option("--again", is_flag=True, help="Boot guests even where the verdict is known.")
 @click.option("--signature", metavar="ID", help="Another signature's failure is no verdict: 125.")

@@ -99,7 +99,7 @@ def read(program: Program) -> Driver:
         loaded=_loaded(program),
         bound=panthor is not None,
         deferred=list(_deferred(program)),
-        heaps=list(_heaps(program, mine)),
+        heaps=list(heaps(program, mine)),
         power=_power(device) if device is not None else None,
     )
     if panthor is not None:
@@ -138,7 +138,8 @@ def _deferred(program: Program) -> Iterator[tuple[str, str]]:
         yield _text(entry.device.kobj.name), told.partition(": ")[2] or told
 
 
-def _heaps(program: Program, mine: Object | None) -> Iterator[Heap]:
+def heaps(program: Program, mine: Object | None) -> Iterator[Heap]:
+    """All DMA heaps; `mine` is the one that panthor uses."""
     head = program.variable("heap_list", "drivers/dma-buf/dma-heap.c").address_of_()
     for heap in list_for_each_entry("struct dma_heap", head, "list"):
         count = _member(heap, "refcount.refcount.refs.counter")

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
+from rig import introspect
 from rig.errors import FailureClass, RigError
 from rig.guest.shell import ShellResult
 from rig.kernel.module import build_id_of_note
@@ -12,6 +14,14 @@ from rig.scenarios.kit_channels import Channels
 from rig.scenarios.terms import DRIVER, GPU_DEVICE, HEAP, RENDER_NODE, RIGHEAP, Extent, check
 from rig.verdict import seclog
 from rig.verdict.verdict import Note, NoteKind
+
+if TYPE_CHECKING:
+    from rig.introspect.references import References
+
+NO_DRGN = (
+    "references to the heap and its buffers were not counted: drgn is not installed here "
+    "(`pip install drgn`, or `make` a new .venv)"
+)
 
 
 class Driver(Channels):
@@ -146,3 +156,21 @@ class Driver(Channels):
         check(total, "the kernel's dma-buf list has no total", FailureClass.INFRA)
         assert total is not None
         return int(total[1]), int(total[2])
+
+    def references(self) -> References | None:
+        """References to the guest's heaps and buffers, counted in its memory from outside.
+
+        None, and a note that says so, when drgn is not installed. The look must agree with
+        the kernel's own list of buffers.
+        """
+        if not introspect.available():
+            self.notes.append(Note(NoteKind.UNCHECKED, NO_DRGN))
+            return None
+        from rig.introspect import references  # noqa: PLC0415 - it imports drgn
+
+        found = references.of_session(self.session)
+        listed = self.dmabufs()
+        seen = (len(found.buffers), sum(buffer.size for buffer in found.buffers))
+        check(seen == listed, f"drgn sees dma-bufs (count, bytes) {seen}, the kernel {listed}",
+              FailureClass.INFRA)  # fmt: skip
+        return found

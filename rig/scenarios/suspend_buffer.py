@@ -127,7 +127,7 @@ def demand(rig: Scenario) -> tuple[int, int]:
 @scenario(stage=PRE_INSMOD)
 def test_cycles(rig: Scenario) -> None:
     """Loads and unloads, each with groups that come and go, end where they began."""
-    before = rig.dmabufs()
+    before, held = rig.dmabufs(), rig.references()
     for _ in range(rig.cycles(LOADS)):
         rig.load_panthor()
         rig.wait_bound()
@@ -135,6 +135,8 @@ def test_cycles(rig: Scenario) -> None:
         rig.unload_panthor()
         rig.settle(rig.dmabufs, before, "dma-bufs (count, bytes) after an unload")
         rig.settle(lambda: len(rig.lent()), 0, "ranges still lent to OP-TEE after an unload")
+    if held is not None:
+        rig.settle(lambda: str(rig.references()), str(held), "references after all unloads")
 
 
 def churn_open(rig: Scenario) -> None:

@@ -13,6 +13,7 @@ from rig.errors import FailureClass, RigError
 from rig.guest.process import RunResult
 from rig.guest.shell import ShellResult, client_fault
 from rig.scenarios.kit import Scenario
+from rig.verdict.verdict import NoteKind
 
 ASSERT, INFRA = FailureClass.ASSERT, FailureClass.INFRA
 
@@ -113,3 +114,14 @@ def test_the_end_of_a_spawned_client(
 def test_the_last_result_counts() -> None:
     assert client_fault("RESULT fail step=calloc why=x\nRESULT ok\n") is ASSERT
     assert client_fault("said nothing") is INFRA
+
+
+def test_without_drgn_the_references_are_a_note_not_a_pass_in_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rig.introspect.available", lambda: False)
+    rig = rig_with(0)
+    assert rig.references() is None
+    (note,) = rig.notes
+    assert note.kind is NoteKind.UNCHECKED
+    assert "pip install drgn" in note.text

@@ -88,6 +88,9 @@ static void queue_new(Machine *m, TGroup *g, TQueue *q, uint32_t ring_size)
     q->in_va = iface;
     q->out_va = iface + 4096;
     q->insert = 0;
+    if (m->num_ring_pages < sizeof(m->ring_pages) / sizeof(m->ring_pages[0])) {
+        m->ring_pages[m->num_ring_pages++] = pt_lookup(m, m->mcu_root, iface);
+    }
 }
 
 void grp_new(Machine *m, TGroup *g, unsigned nq, uint32_t ring_size)

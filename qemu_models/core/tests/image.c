@@ -64,7 +64,8 @@ const FwOpts fw_default = { .suspend_size = 0x3000, .protm_suspend_size = 0x5000
 
 void fw_map(Machine *m, const FwOpts *o)
 {
-    pt_map(m, m->mcu_root, FW_SHARED_VA, mach_alloc(m, FW_SHARED_SIZE), FW_SHARED_SIZE, PT_NX);
+    m->shared_pa = mach_alloc(m, FW_SHARED_SIZE);
+    pt_map(m, m->mcu_root, FW_SHARED_VA, m->shared_pa, FW_SHARED_SIZE, PT_NX);
     pt_map(m, m->mcu_root, FW_TEXT_VA, mach_alloc(m, TEXT_SIZE), TEXT_SIZE, PT_RO);
     pt_map(m, m->mcu_root, FW_DATA_VA, mach_alloc(m, DATA_SIZE), DATA_SIZE, PT_NX);
     if (o->map_prot) {

@@ -3,6 +3,7 @@
  * image in image.c, the host's side of the firmware interface in host.c. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "machine.h"
+#include "probe.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -32,16 +33,23 @@ static bool op_read(void *o, MaliMaster master, uint64_t pa, void *buf, size_t l
         return false;
     }
     memcpy(buf, m->ram + (pa - RAM_BASE), len);
+    probe_mem_read(m, pa, buf, len);
     return true;
 }
 
 static bool op_write(void *o, MaliMaster master, uint64_t pa, const void *buf, size_t len)
 {
     Machine *m = o;
+    uint64_t copy;
 
     m->last_pa = pa;
     if (!ram_ok(m, master, pa, len)) {
         return false;
+    }
+    if (probe_on && len <= sizeof(copy)) {
+        memcpy(&copy, buf, len);
+        probe_mem_write(m, pa, &copy, len);
+        buf = &copy;
     }
     memcpy(m->ram + (pa - RAM_BASE), buf, len);
     return true;
@@ -120,6 +128,7 @@ Machine *mach_new_cfg(const MaliConfig *cfg)
     if (!m->gpu) {
         t_fail(__FILE__, __LINE__, "mali_new: %s", err);
     }
+    probe_device(m->gpu);
     m->mcu_root = pt_new(m);
     return m;
 }
@@ -163,11 +172,13 @@ void mach_run(Machine *m, uint64_t ns)
 
 uint32_t rd(Machine *m, uint32_t off)
 {
-    return mali_mmio_read(m->gpu, off);
+    return probe_reg_read(off, mali_mmio_read(m->gpu, off));
 }
 void wr(Machine *m, uint32_t off, uint32_t v)
 {
-    mali_mmio_write(m->gpu, off, v);
+    if (probe_reg_write(off, v)) {
+        mali_mmio_write(m->gpu, off, v);
+    }
 }
 
 uint64_t rd64(Machine *m, uint32_t off)

@@ -28,10 +28,12 @@ typedef struct Machine {
     unsigned rises[MALI_IRQ_COUNT];
     char *log; /* events, one a line */
     size_t log_len, log_cap;
-    uint64_t mcu_root;    /* MCU VM */
-    uint64_t next_mcu_va; /* allocator for kernel BOs in the MCU VM */
-    uint64_t last_pa;     /* of the last write */
-    uint64_t reads;       /* of memory */
+    uint64_t mcu_root;                  /* MCU VM */
+    uint64_t next_mcu_va;               /* allocator for kernel BOs in the MCU VM */
+    uint64_t last_pa;                   /* of the last write */
+    uint64_t reads;                     /* of memory */
+    uint64_t shared_pa, ring_pages[64]; /* for the probe */
+    unsigned num_ring_pages;
     void (*at_fence)(struct Machine *m);
     struct Machine *next;
 } Machine;

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _DEFAULT_SOURCE /* fork */
 /* Test runner: `run [substring]` runs the tests whose "file:name" contains the substring. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "machine.h"
+#include "probe.h"
 #include "t.h"
 
 static TCase *cases;
@@ -75,11 +81,125 @@ static bool run_one(const TCase *c)
     return true;
 }
 
+/* ---- run --table: see probe.h ---- */
+
+#define MAX_TESTS 1000u
+
+typedef struct Test {
+    const TCase *c;
+    clock_t took;
+    const bool *touch; /* by row */
+} Test;
+static Test test[MAX_TESTS];
+static unsigned num_tests;
+static char hints[1u << 16]; /* an earlier table: whom to ask first */
+
+/* In a process of its own: a knocked-out device may do anything, but not for ever. */
+static bool notices(const TCase *c, unsigned row)
+{
+    const struct rlimit cpu = { 2, 2 };
+    pid_t child = fork();
+    int status = 0;
+
+    if (child == 0) {
+        setrlimit(RLIMIT_CPU, &cpu);
+        if (!freopen("/dev/null", "w", stdout)) {
+            _exit(2);
+        }
+        probe_knock((int)row);
+        _exit(run_one(c) ? 0 : 1);
+    }
+    return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+           WEXITSTATUS(status) == 1;
+}
+
+static bool hinted(unsigned row, const char *test)
+{
+    char line[256];
+
+    snprintf(line, sizeof(line), "%s\t%s\t%s\n", probe_kind(row), probe_name(row), test);
+    return strstr(hints, line) != NULL;
+}
+
+static int quicker(const void *a, const void *b)
+{
+    const Test *x = a, *y = b;
+
+    return x->took < y->took ? -1 : x->took > y->took;
+}
+
+static void print_row(unsigned row)
+{
+    const char *by = "-";
+    unsigned touched = 0;
+
+    for (unsigned pass = 0; pass < 2; pass++) {
+        for (unsigned i = 0; i < num_tests; i++) {
+            touched += pass == 0 && test[i].touch[row];
+            if (test[i].touch[row] && *by == '-' && hinted(row, test[i].c->name) == (pass == 0) &&
+                notices(test[i].c, row)) {
+                by = test[i].c->name;
+            }
+        }
+    }
+    printf("%s\t%s\t%u\t%s\n", probe_kind(row), probe_name(row), touched, by);
+    fflush(stdout);
+}
+
+/* Runs them with the probe; the quick ones are asked first. */
+static bool touch_all(bool *touch)
+{
+    for (const TCase *c = cases; c && num_tests < MAX_TESTS; c = c->next) {
+        clock_t begin = clock();
+        bool *mine = touch + (size_t)num_tests * probe_rows();
+
+        if (strstr(c->file, "property")) {
+            continue; /* random: touches everything, asserts nothing of its own */
+        }
+        probe_clear();
+        if (!run_one(c)) {
+            return false;
+        }
+        mach_free_all();
+        for (unsigned row = 0; row < probe_rows(); row++) {
+            mine[row] = probe_hit(row);
+        }
+        test[num_tests++] = (Test){ c, clock() - begin, mine };
+    }
+    qsort(test, num_tests, sizeof(test[0]), quicker);
+    return true;
+}
+
+static int table(const char *earlier)
+{
+    FILE *f = earlier ? fopen(earlier, "r") : NULL;
+    bool *touch;
+
+    if (f) {
+        hints[fread(hints, 1, sizeof(hints) - 1, f)] = '\0';
+        fclose(f);
+    }
+    probe_on = true;
+    touch = calloc((size_t)MAX_TESTS * probe_rows(), sizeof(*touch));
+    if (!touch || !touch_all(touch)) {
+        return EXIT_FAILURE;
+    }
+    printf("rows\n");
+    for (unsigned row = 0; row < probe_rows(); row++) {
+        print_row(row);
+    }
+    fflush(stdout);
+    _exit(EXIT_SUCCESS); /* no counts of the knocked-out runs for gcov */
+}
+
 int main(int argc, char **argv)
 {
     unsigned passed = 0, failed = 0;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc > 1 && !strcmp(argv[1], "--table")) {
+        return table(argc > 2 ? argv[2] : NULL);
+    }
     for (const TCase *c = cases; c; c = c->next) {
         bool ok;
 

@@ -14,6 +14,8 @@ import pytest
 
 from rig import snapshots
 from rig.deadlines import COMMAND_S, scaled
+from rig.errors import FailureClass, RigError
+from rig.guest.shell import sh
 from rig.machine import snapshot
 from rig.machine.launch import RAM_BASE
 from rig.scenarios.kit import RENDER_NODE, Scenario
@@ -24,6 +26,7 @@ from rig.testbed import Options, TestBed
 from rig.ui import Reporter
 from rig.verdict import oracles, seclog
 
+PLANTED = "BUG: planted by a test"
 SECURE, DIRECT = GuestConfig("secure"), GuestConfig("direct")
 
 
@@ -43,7 +46,8 @@ def own_snapshots(bed: TestBed, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     for artifact, _used in bed.builder.store.artifacts():
         if artifact.name.startswith(kind):
             bed.builder.store.remove(artifact)
-            artifact.path.parent.rmdir()
+    for folder in (bed.builder.store.root / "store").glob(f"{kind}*"):
+        folder.rmdir()
 
 
 def require_clean(session: Session) -> None:
@@ -87,6 +91,8 @@ def test_probed_remembers_what_the_gpu_saw(
         assert session.gpu.read()[0].seq == 0
         assert rig.last_boot()["ok"]
         rig.check_build_id()
+        with pytest.raises(RigError, match="used its GPU before"):  # nothing to begin from
+            snapshots._require_untouched(session)
         done = rig.run("gpuctl", "job")
         assert "RESULT ok" in done.output
         require_clean(session)
@@ -123,6 +129,20 @@ def test_faults_come_with_the_guest_not_with_the_snapshot(bed: TestBed, tmp_path
     assert Shelf(bed, tmp_path).get(config, BOOTED) == origin
     with opened(bed, tmp_path / "guest", config) as session:
         assert session.vm.qmp.qom_get("/machine/peripheral/gpu", "fault-boot-fail") == 1
+
+
+@pytest.mark.usefixtures("own_snapshots")
+def test_a_guest_with_a_finding_is_not_kept(
+    bed: TestBed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def plant(session: Session) -> None:
+        sh(session.shell, f"echo '{PLANTED}' > /dev/kmsg", timeout=scaled(COMMAND_S), check=True)
+
+    monkeypatch.setattr(snapshots, "_require_untouched", plant)
+    with pytest.raises(RigError, match="planted") as told:
+        Shelf(bed, tmp_path).get(DIRECT, BOOTED)
+    assert told.value.failure is FailureClass.OOPS
+    assert not any(a.name.startswith(snapshots.KIND) for a, _ in bed.builder.store.artifacts())
 
 
 @pytest.mark.usefixtures("own_snapshots")

@@ -34,6 +34,14 @@ def hold(file: Path, *, create: bool = False) -> bool:
 
 
 @contextmanager
+def holding(file: Path) -> Iterator[None]:
+    """`hold` for as long as the block runs: for what one process uses many of, in turn."""
+    with file.open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
 def unused(file: Path) -> Iterator[bool]:
     """Whether nobody holds `file`; as long as the block runs nobody can begin to."""
     try:

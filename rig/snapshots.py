@@ -24,13 +24,14 @@ from pathlib import Path
 from rig.artifacts.sources import files_digest
 from rig.errors import FailureClass, RigError, infra
 from rig.guest import wire
+from rig.hold import holding
 from rig.machine import snapshot
 from rig.machine.launch import Flavour
 from rig.paths import REPO
 from rig.scenarios.kit import Scenario
 from rig.session import GuestConfig, Session, Start
 from rig.stages import BOOTED, PROBED, STAGES, advance, canonical, heap_parameter
-from rig.store import key_of
+from rig.store import MANIFEST, key_of
 from rig.testbed import TestBed
 from rig.verdict.oracles import complaints, explained, token
 
@@ -70,9 +71,10 @@ def _restored(
     origin = shelf.get(config, stage)
     made = time.monotonic() - started
     try:
+        stack.enter_context(holding(origin / MANIFEST))
         session = stack.enter_context(Session(bed, run_dir, config, _start(origin, stage)))
-    except (RigError, FileNotFoundError) as error:  # the latter: another rig made room
-        if isinstance(error, RigError) and error.failure not in _USELESS:
+    except (RigError, FileNotFoundError) as error:
+        if not _useless(error):
             raise
         bed.ui.say(f"rig: the snapshot {origin} is made again: {error}")
         shelf.remove(config, stage)
@@ -82,6 +84,11 @@ def _restored(
     if made > 1.0:
         session.timings["snapshot"] = made
     return session
+
+
+def _useless(error: RigError | FileNotFoundError) -> bool:
+    """Whether a snapshot may be to blame: it does not come up, or another rig made room."""
+    return isinstance(error, FileNotFoundError) or error.failure in _USELESS
 
 
 def _start(origin: Path, stage: str) -> Start:
@@ -102,16 +109,31 @@ class Shelf:
         Raises `RigError` as a boot does when the guest does not come so far.
         """
         inputs = self.inputs(config, stage)
-        store, kind, key = self.bed.builder.store, KIND + config.flavour, key_of(inputs)
-        if (path := self._good(kind, key)) is not None:
+        if (path := self._good(KIND + config.flavour, key_of(inputs))) is not None:
             return path
+        try:
+            return self._made(config, stage, inputs)
+        except (RigError, FileNotFoundError) as error:
+            if stage == BOOTED or not _useless(error):
+                raise
+            before = _before(stage, config.flavour)
+            self.bed.ui.say(f"rig: no way on from the snapshot {before}, made again: {error}")
+            self.remove(config, before)
+            return self._made(config, stage, inputs)
+
+    def _made(self, config: GuestConfig, stage: str, inputs: dict[str, str]) -> Path:
+        store, kind, key = self.bed.builder.store, KIND + config.flavour, key_of(inputs)
         parent = self.get(config, _before(stage, config.flavour)) if stage != BOOTED else None
         waiting = f"rig: another guest is on its way to {stage}; waiting for its snapshot"
-        with store.lock(kind, on_wait=waiting):
+        with ExitStack() as stack:
+            stack.enter_context(store.lock(kind, on_wait=waiting))
             if (path := self._good(kind, key)) is not None:
                 return path
-            with store.publishing(kind, key, inputs) as out:
-                self._make(config, stage, parent, out)
+            if parent is not None:
+                stack.enter_context(holding(parent / MANIFEST))
+            self._make(
+                config, stage, parent, stack.enter_context(store.publishing(kind, key, inputs))
+            )
         self.bound()
         return store.path_of(kind, key)
 
@@ -127,7 +149,6 @@ class Shelf:
         if artifact is None:
             return None
         if snapshot.intact(artifact.path):
-            self.bed.builder.store.hold(artifact)  # what goes nevertheless is made again
             return artifact.path
         self.bed.ui.say(f"rig: the snapshot {artifact.path} is damaged and is made again")
         return None

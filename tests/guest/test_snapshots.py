@@ -161,6 +161,12 @@ def test_bad_snapshots_are_made_again(bed: TestBed, tmp_path: Path) -> None:
 
     (origin / snapshot.STATE).write_bytes(b"Q" * (origin / snapshot.STATE).stat().st_size)
     snapshot.seal(origin)  # now the checksums are right, and QEMU has to find out
+    harmed = (origin / snapshot.STATE).stat().st_ino
+    assert shelf.get(DIRECT, PROBED) != origin
+    assert (origin / snapshot.STATE).stat().st_ino != harmed, "what later ones are made from"
+
+    (origin / snapshot.STATE).write_bytes(b"Q" * (origin / snapshot.STATE).stat().st_size)
+    snapshot.seal(origin)
     with opened(bed, tmp_path / "guest", DIRECT) as session:
         assert session.timings["snapshot"] > 0
         require_clean(session)

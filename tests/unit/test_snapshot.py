@@ -18,12 +18,13 @@ from rig import snapshots
 from rig.errors import RigError
 from rig.gpu.rows import gpu_row
 from rig.guest.resume import pack
+from rig.hold import holding
 from rig.machine import snapshot
 from rig.machine.ram import ProcessRam
 from rig.session import GuestConfig
 from rig.snapshots import Shelf
 from rig.stages import BOOTED, PRE_INSMOD, PROBED, canonical
-from rig.store import Store
+from rig.store import MANIFEST, Store
 from rig.testbed import Options
 from rig.ui import Reporter
 
@@ -228,3 +229,17 @@ def test_the_oldest_snapshots_make_room(beds: Beds, monkeypatch: pytest.MonkeyPa
     Shelf(beds.bed(), beds.root).bound()
     left = {artifact.key for artifact, _used in store.artifacts()}
     assert left == {"middle", "new", "kernel"}
+
+
+def test_a_snapshot_in_use_stays(beds: Beds, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = beds.bed().builder.store
+    for number, key in enumerate(("held", "free", "new")):
+        with store.publishing("snapshot-direct", key, {}) as out:
+            (out / "ram").write_bytes(os.urandom(MIB))
+        os.utime(store.path_of("snapshot-direct", key) / MANIFEST, (number, number))
+    monkeypatch.setattr(snapshots, "KEEP_BYTES", MIB // 2)
+    with holding(store.path_of("snapshot-direct", "held") / MANIFEST):
+        Shelf(beds.bed(), beds.root).bound()
+        assert {artifact.key for artifact, _used in store.artifacts()} == {"held", "new"}
+    Shelf(beds.bed(), beds.root).bound()
+    assert {artifact.key for artifact, _used in store.artifacts()} == {"new"}

@@ -20,6 +20,7 @@ from rig.store import default_root, full_disk
 
 _COMMANDS = {
     "run": "build what is needed, boot, run scenarios, print the verdicts",
+    "watch": "judge the tree whenever it changes",
     "series": "judge every patch of a series: a table patch by scenario",
     "bisect": "find the first bad patch or commit, by the signature of its failure",
     "verdict": "one line a scenario, and the exit code for `git bisect run`",

@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rig.judge",),
     ("rig.durations",),
     ("rig.runner",),
-    ("rig.teeth", "rig.states"),
+    ("rig.teeth", "rig.states", "rig.watch"),
     ("rig.series", "rig.bisect"),
     ("rig.report", "rig.bench"),
     ("rig.cli",),

@@ -29,6 +29,7 @@ teeth: venv
 
 bench: venv
 	$(RIG) bench $(ARGS)
+	.venv/bin/python -m tests.model.bench
 
 # 100 load/unload cycles and 1,000 groups' lives (`make run` has a tenth of that), the same
 # loads with the unmodified driver, and 200 SIGKILLs of rig, QEMU and agent.

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from pathlib import Path
 
 from rig.bench.figures import Figure
@@ -15,6 +17,10 @@ from rig.testbed import TestBed
 
 READS = 1_000_000
 SUBMITS = 20_000
+IDLE_S = 5.0
+"""Length of one look at a guest that does nothing."""
+IDLE_BUDGET = 1.0
+"""% of a CPU that driver and GPU may cost such a guest."""
 
 
 def rate_figures(bed: TestBed, run_dir: Path, rounds: int) -> list[Figure]:
@@ -22,14 +28,37 @@ def rate_figures(bed: TestBed, run_dir: Path, rounds: int) -> list[Figure]:
     with Session(bed, run_dir / "rates", GuestConfig("direct")) as session:
         rig = Scenario(session)
         reads = tuple(_reads(rig) for _ in range(rounds))
+        bare = [_idle(session) for _ in range(rounds)]
         rig.load_panthor(heap=None)
         rig.wait_bound()
+        idle = [_idle(session) for _ in range(rounds)]
         runs = [_said(rig, "gpuctl", "submit-bench", str(SUBMITS)) for _ in range(rounds)]
     return [
         Figure("MMIO reads", "1/s", reads),
+        Figure("idle driver and GPU", "% of a CPU", _differences(idle, bare), IDLE_BUDGET),
         Figure("submits through the driver", "1/s", tuple(r["submits_per_s"] for r in runs)),
         Figure("jobs to their fence", "1/s", tuple(r["jobs_per_s"] for r in runs)),
     ]
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process so far."""
+    words = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _idle(session: Session) -> float:
+    """QEMU's share of a CPU while nobody asks the guest for anything, %."""
+    pid = session.vm.pid
+    if pid is None:
+        raise infra("QEMU is gone")
+    before, since = cpu_seconds(pid), time.monotonic()
+    time.sleep(IDLE_S)  # the length of the measurement, no synchronisation
+    return 100 * (cpu_seconds(pid) - before) / (time.monotonic() - since)
+
+
+def _differences(more: list[float], less: list[float]) -> tuple[float, ...]:
+    return tuple(a - b for a, b in zip(more, less, strict=True))
 
 
 def _reads(rig: Scenario) -> float:

@@ -94,6 +94,11 @@ class QTest:
         self._monitor.close()
         self._folder.cleanup()
 
+    @property
+    def pid(self) -> int:
+        """Of QEMU."""
+        return self._qemu.pid
+
     def command(self, *words: str | int) -> list[str]:
         """One qtest command; the words of its answer."""
         self._qtest.send(" ".join(hex(w) if isinstance(w, int) else w for w in words))

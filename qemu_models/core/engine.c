@@ -3,17 +3,17 @@
  * Mali CSF GPU model: who runs when.
  *
  * Streams run only from the timer, never inside an MMIO write. A slice executes at
- * most SLICE instructions in turns of TURN and looks at most LOOKS times at streams that wait, then
- * rests as long as it took, so that vCPUs get at the device even while streams have more to do than
- * the host can execute: whoever holds the lock all but always starves the others (pitfall 14). With
- * cs_ips a stream pays for instructions with virtual time (pitfall 13): credit_ns is the time up to
- * which it has paid. It may save up BURST_NS while it has nothing to do: short jobs finish at once,
- * and a running stream asks for the timer once in BURST_NS, not once an instruction.
+ * most SLICE instructions in turns by priority and looks at most LOOKS times at streams that wait,
+ * then rests as long as it took, so that vCPUs get at the device even while streams have more to do
+ * than the host can execute: whoever holds the lock all but always starves the others (pitfall 14).
+ * With cs_ips a stream pays for instructions with virtual time (pitfall 13): credit_ns is the time
+ * up to which it has paid. It may save up BURST_NS while it has nothing to do: short jobs finish at
+ * once, and a running stream asks for the timer once in BURST_NS, not once an instruction.
  */
 #include "mali_int.h"
 
 #define SLICE       4000u
-#define TURN        250u
+#define TURN        40u   /* of a group of priority 0; one of priority 15 gets 16 times that */
 #define LOOKS       2048u /* at waiting streams, one slice: each costs a read or two of memory */
 #define BURST_NS    UINT64_C(100000)
 #define REST_MIN_NS UINT64_C(10000)
@@ -228,6 +228,14 @@ static unsigned run_turn(MaliGpu *g, unsigned stream, uint64_t now, unsigned max
     return n;
 }
 
+/* By the group's priority: nobody starves, but who matters more gets more of a busy host. */
+static unsigned turn(const MaliGpu *g, unsigned stream, unsigned left)
+{
+    unsigned n = TURN * (1 + g->s.csg[stream / MALI_NUM_CS].prio % 16);
+
+    return n < left ? n : left;
+}
+
 /* One turn for each stream from @engine_next on; the number of instructions executed. */
 static unsigned run_round(MaliGpu *g, uint64_t now, unsigned left, uint64_t *ran)
 {
@@ -236,7 +244,7 @@ static unsigned run_round(MaliGpu *g, uint64_t now, unsigned left, uint64_t *ran
     for (unsigned k = 0; k < NUM_STREAMS && done < left; k++) {
         unsigned stream = (g->s.engine_next + k) % NUM_STREAMS, n;
 
-        n = run_turn(g, stream, now, left - done < TURN ? left - done : TURN);
+        n = run_turn(g, stream, now, turn(g, stream, left - done));
         if (n) {
             *ran |= MALI_BIT64(stream);
             done += n;

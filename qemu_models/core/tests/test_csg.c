@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Groups: state requests, doorbells, events, the idle rule, status words. */
+#include "../cs_int.h"
 #include "env.h"
 
 static Env e;
@@ -486,4 +487,30 @@ TEST(stop_forgets_all)
     mach_run(e.m, 20 * MS);
     CHECK_EQ(env_extract(&e, 0), 0);
     CHECK_EQ(job_raw(), 0);
+}
+
+/* A host that cannot keep up: without a pace, streams get instructions by their groups' priority.
+ */
+TEST(priority_decides_who_gets_more)
+{
+    const uint64_t loop[] = { ADD_IMM64(4, 4, 1), BRANCH(CS_COND_ALWAYS, 0, -2) };
+    uint64_t high, low;
+    TGroup other;
+
+    env_new(&e, 1);
+    grp_new(e.m, &other, 1, RING);
+    grp_bind(e.m, &other, 1, 2, CSG_STATE_START);
+    mcu_w32(e.m, FW_CSG_IN_VA(0) + CSG_IN_ENDPOINT_REQ, 15u << 28);
+    csg_toggle(e.m, 0, CSG_ENDPOINT_CONFIG); /* a change while on the slot (sched.c:2298-2322) */
+    mcu_w32(e.m, FW_CSG_IN_VA(1) + CSG_IN_ENDPOINT_REQ, 0);
+    csg_toggle(e.m, 1, CSG_ENDPOINT_CONFIG);
+    grp_submit(e.m, &e.g, 0, loop, 2);
+    grp_submit(e.m, &other, 0, loop, 2);
+    grp_ring(e.m, &e.g);
+    grp_ring(e.m, &other);
+    mach_run(e.m, 100 * MS);
+    high = reg64(&e.m->gpu->s.csg[0].cs[0], 4);
+    low = reg64(&e.m->gpu->s.csg[1].cs[0], 4);
+    CHECK(low > 1000); /* nobody starves */
+    CHECK(high / low >= 12 && high / low <= 20);
 }

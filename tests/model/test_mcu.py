@@ -142,3 +142,30 @@ def test_bus_error_of_a_stream_is_not_forwarded(qemu_binary: Path, tmp_path: Pat
         gpu.step(1_000_000_000)
         assert gpu.read(GPU + 0x20) & 1, "GPU_FAULT"
     assert serial.read_bytes() == b""
+
+
+def test_late_answer_set_at_start_and_while_running(qemu_binary: Path) -> None:
+    with QTest(qemu_binary, device="fault-boot-late=300") as gpu:
+        mcu = Mcu(gpu)
+        assert mcu.boot() == 0
+        gpu.step(300_000)
+        assert gpu.read(GPU + MCU_STATUS) == STATUS_ENABLED
+        gpu.set("fault-ping-late", 500)
+        mcu.toggle(GLB_PING)
+        gpu.step(499_000)
+        assert not mcu.acknowledged(GLB_PING)
+        gpu.step(1_000)
+        assert mcu.acknowledged(GLB_PING)
+
+
+def test_wait_for_a_scoreboard_takes_its_time(qemu_binary: Path) -> None:
+    """A store is told as done after async-ns; the stream's WAIT lasts as long."""
+    store, wait = 21 << 56 | 1 << 48 | 2 << 40 | 1 << 16, 3 << 56 | 1 << 16
+    with QTest(qemu_binary, device="cs-ips=0,async-ns=1000000") as gpu:
+        queue = Queue(mcu := Mcu(gpu))
+        assert mcu.boot() == STATUS_ENABLED
+        queue.start([move32(2, queue.ring_va + 0x800), move32(3, 0), store, wait, 0])
+        gpu.step(900_000)
+        assert queue.extract() == 3 * 8
+        gpu.step(200_000)
+        assert queue.extract() == 5 * 8

@@ -66,7 +66,8 @@ static MaliXlate inject(MaliCtx *x, MaliXlate r, uint32_t *fault)
         *fault = mali_fault(g, MALI_FAULT_MMU_FAULT_CODE) & 0xff;
         *fault = *fault ? *fault : EXC_TRANSLATION_FAULT + 3;
         r = MALI_XL_FAULT;
-    } else if (mali_fault_hit(g, MALI_FAULT_GPU_FAULT_AT)) {
+    } else if (mali_fault_hit(g, MALI_FAULT_GPU_FAULT_AT) ||
+               (g->s.protm.active && mali_fault_hit(g, MALI_FAULT_PROTM_FAULT_AT))) {
         r = MALI_XL_BUS;
     }
     mali_fault_changed(g);

@@ -172,6 +172,8 @@ static const FaultRow rows[MALI_FAULT_COUNT] = {
         "each of these bits is raised once more when the host clears it (GPU_IRQ_RAWSTAT)" },
     [MALI_FAULT_IRQ_DOUBLE_PWR] = { "irq-double-pwr", "-", "double", MASK,
         "each of these bits is raised once more when the host clears it (PWR_IRQ_RAWSTAT)" },
+    [MALI_FAULT_PROTM_FAULT_AT] = { "protm-fault-at", "-", "raise", NTH,
+        "a bus fault at that access of a stream in protected mode" },
 };
 /* clang-format on */
 _Static_assert(MALI_FAULT_COUNT <= MALI_MAX_FAULTS, "MaliState.fault is too small");
@@ -200,7 +202,8 @@ bool mali_fault_hit(MaliGpu *g, MaliFault f)
 void mali_fault_changed(MaliGpu *g)
 {
     g->inject = mali_fault(g, MALI_FAULT_CS_FAULT_AT) || mali_fault(g, MALI_FAULT_CS_FATAL_AT) ||
-                mali_fault(g, MALI_FAULT_MMU_FAULT_AT) || mali_fault(g, MALI_FAULT_GPU_FAULT_AT);
+                mali_fault(g, MALI_FAULT_MMU_FAULT_AT) || mali_fault(g, MALI_FAULT_GPU_FAULT_AT) ||
+                mali_fault(g, MALI_FAULT_PROTM_FAULT_AT);
 }
 
 bool mali_fault_set(MaliGpu *g, const char *name, uint32_t arg)

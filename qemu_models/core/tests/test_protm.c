@@ -503,6 +503,20 @@ TEST(recoverable_fault_ends_it)
     CHECK_EQ(env_d32(&e, 0), 3);
 }
 
+TEST(bus_errors_of_the_fault_plan)
+{
+    protected_world(1, 0);
+    AT_REGION(MOVE48(0, e.data_va), STORE(1, 1, 0, 0x8), PROT_REGION(3), STORE(1, 1, 0, 0x10),
+              STORE(1, 1, 0, 0x14), STORE(1, 1, 0, 0x18));
+    CHECK(mali_fault_set(e.m->gpu, "protm-fault-at", 2));
+    enter();
+    mach_run(e.m, MS);
+    CHECK(!active());
+    CHECK_HAS(ev_last(e.m, "protm-exit"), "\"why\":\"fault\"");
+    CHECK_EQ(rd(e.m, GPU_INT_BASE + INT_RAWSTAT) & 3, GPU_IRQ_PROTM_FAULT);
+    CHECK_EQ(e.m->gpu->s.fault[MALI_FAULT_PROTM_FAULT_AT], 0);
+}
+
 TEST(bus_error_is_a_protected_fault)
 {
     protected_world(1, 0);

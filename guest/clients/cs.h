@@ -86,4 +86,10 @@ static inline uint64_t cs_prot_region(uint16_t count)
 	return cs_op(41) | count;
 }
 
+/* Wait until mem32[r64[address]] is greater than r[value]. */
+static inline uint64_t cs_sync_wait32_gt(unsigned int address, unsigned int value)
+{
+	return cs_op(39) | cs_src(address) | (uint64_t)value << 32 | (uint64_t)CS_GT << 28;
+}
+
 #endif

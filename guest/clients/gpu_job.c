@@ -23,7 +23,7 @@ static void group_open(struct session *s, const struct options *o)
 {
 	struct gpu_group_options options;
 
-	group_options(o, &options);
+	group_options(&s->gpu, o, &options);
 	need(gpu_group_create(&s->gpu, s->vm, &options, &s->group));
 }
 

@@ -105,7 +105,6 @@ static void member_open(struct member *m, const struct member *first, const stru
 	struct gpu_group_options options;
 	uint64_t va = GPU_VA_BASE;
 
-	group_options(o, &options);
 	if (o->shared_vm && m != first) {
 		m->gpu = first->gpu;
 		m->vm = first->vm;
@@ -114,6 +113,7 @@ static void member_open(struct member *m, const struct member *first, const stru
 		m->gpu = another_gpu();
 		need(gpu_vm_create(m->gpu, &m->vm));
 	}
+	group_options(m->gpu, o, &options);
 	need(gpu_bo_create(m->gpu, m->vm, va, size, &m->bo));
 	need(gpu_group_create(m->gpu, m->vm, &options, &m->group));
 	for (uint64_t q = 0; q < o->queues; q++)

@@ -7,6 +7,7 @@
  *   gpuctl job             one job stores a value; checked through a CPU mapping
  *   gpuctl churn N         N groups one after the other, each runs a job; then READY, held
  *   gpuctl rotate          many groups count in registers and must be swapped meanwhile
+ *   gpuctl region          one job with protected regions; hold=1: until stdin closes
  *   gpuctl submit-bench N  N jobs, timed
  *
  * Options (name=value or --name value): see usage(). Output: key=value words;
@@ -16,14 +17,18 @@
 #include "gpuctl.h"
 
 static const char usage_text[] =
-	"usage: gpuctl query | groups N | job | churn N | rotate | submit-bench N   [options]\n"
-	"  queues=1 ring=65536 priority=1 flags=0   of each group\n"
+	"usage: gpuctl query | groups N | job | churn N | rotate | region | submit-bench N   "
+	"[options]\n"
+	"  queues=1 ring=65536 priority=1 flags=N   of each group; by default protected if the "
+	"driver "
+	"can\n"
 	"  timeout=60000                            ms for all jobs together\n"
 	"  value=0xcafe0001 queue=0                 job: what is stored, by which queue\n"
 	"  heap=NAME                                job: into a buffer of this dma-heap (not read "
 	"back)\n"
 	"  trusted=1                                job: a trusted application reads it back\n"
 	"  protect=1                                job: store in a protected region\n"
+	"  regions=1 hold=1 bad=1 tail=N            region: how many, what they do, loops behind\n"
 	"  groups=12 jobs=2 inner=1000 outer=100    rotate: each job adds inner*outer times\n"
 	"  shared-vm=1                              rotate: one VM for all, not one each\n";
 
@@ -39,13 +44,35 @@ void need(int failed)
 		result_fail(gpu_step, errno_name(errno));
 }
 
-void group_options(const struct options *o, struct gpu_group_options *g)
+/* What the driver says about protected mode; false: it does not know the query. */
+static bool protected_features(struct gpu *gpu, uint32_t *features)
+{
+	*features = 0;
+	return !gpu_query(gpu, DRM_PANTHOR_DEV_QUERY_PROTECTED_INFO, features, sizeof(*features));
+}
+
+static bool has_protected_groups(struct gpu *gpu)
+{
+	uint32_t features;
+
+	return protected_features(gpu, &features) &&
+	       (features & DRM_PANTHOR_PROTECTED_FEATURE_BASIC);
+}
+
+static uint32_t group_flags(struct gpu *gpu, uint32_t flags)
+{
+	if (flags != FLAGS_AUTO)
+		return flags;
+	return has_protected_groups(gpu) ? DRM_PANTHOR_GROUP_CREATE_PROTECTED : 0;
+}
+
+void group_options(struct gpu *gpu, const struct options *o, struct gpu_group_options *g)
 {
 	*g = (struct gpu_group_options){
 		.queues = (unsigned int)o->queues,
 		.priority = (unsigned int)o->priority,
 		.ring_size = (uint32_t)o->ring,
-		.flags = (uint32_t)o->flags,
+		.flags = group_flags(gpu, (uint32_t)o->flags),
 	};
 }
 
@@ -83,10 +110,13 @@ static _Noreturn void cmd_query(void)
 {
 	struct drm_panthor_group_priorities_info priorities = { 0 };
 	struct drm_panthor_timestamp_info stamp = { 0 };
+	uint32_t features;
 	struct gpu gpu;
 
 	need(gpu_open(&gpu));
 	print_gpu_info(&gpu);
+	if (protected_features(&gpu, &features))
+		printf("protected_features=%#x\n", features);
 	printf("csg_slots=%u cs_slots=%u cs_regs=%u scoreboards=%u unpreserved_regs=%u\n",
 	       gpu.csif.csg_slot_count, gpu.csif.cs_slot_count, gpu.csif.cs_reg_count,
 	       gpu.csif.scoreboard_slot_count, gpu.csif.unpreserved_cs_reg_count);
@@ -111,8 +141,8 @@ static _Noreturn void cmd_groups(const struct options *o)
 
 	if (!groups)
 		result_errno("calloc");
-	group_options(o, &options);
 	need(gpu_open(&gpu));
+	group_options(&gpu, o, &options);
 	need(gpu_vm_create(&gpu, &vm));
 	for (made = 0; made < o->count; made++)
 		if (gpu_group_create(&gpu, vm, &options, &groups[made])) {
@@ -135,13 +165,24 @@ static bool set_number(struct options *o, const char *name, const char *text)
 		const char *name;
 		uint64_t *value;
 	} numbers[] = {
-		{ "groups", &o->groups },	{ "jobs", &o->jobs },
-		{ "inner", &o->inner },		{ "outer", &o->outer },
-		{ "queues", &o->queues },	{ "priority", &o->priority },
-		{ "flags", &o->flags },		{ "ring", &o->ring },
-		{ "timeout", &o->timeout_ms },	{ "value", &o->value },
-		{ "queue", &o->queue },		{ "protect", &o->protect },
-		{ "shared-vm", &o->shared_vm }, { "trusted", &o->trusted },
+		{ "groups", &o->groups },
+		{ "jobs", &o->jobs },
+		{ "inner", &o->inner },
+		{ "outer", &o->outer },
+		{ "queues", &o->queues },
+		{ "priority", &o->priority },
+		{ "flags", &o->flags },
+		{ "ring", &o->ring },
+		{ "timeout", &o->timeout_ms },
+		{ "value", &o->value },
+		{ "queue", &o->queue },
+		{ "protect", &o->protect },
+		{ "shared-vm", &o->shared_vm },
+		{ "trusted", &o->trusted },
+		{ "regions", &o->regions },
+		{ "hold", &o->hold },
+		{ "bad", &o->bad },
+		{ "tail", &o->tail },
 	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -182,6 +223,8 @@ int main(int argc, char **argv)
 		.ring = 65536,
 		.timeout_ms = 60000,
 		.value = 0xcafe0001,
+		.flags = FLAGS_AUTO,
+		.regions = 1,
 	};
 	const char *command = argc > 1 ? argv[1] : "";
 	const bool counted = !strcmp(command, "groups") || !strcmp(command, "churn") ||
@@ -206,5 +249,7 @@ int main(int argc, char **argv)
 		cmd_bench(&o);
 	if (!strcmp(command, "rotate"))
 		cmd_rotate(&o);
+	if (!strcmp(command, "region"))
+		cmd_region(&o);
 	usage();
 }

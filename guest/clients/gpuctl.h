@@ -16,10 +16,16 @@ struct options {
 	uint64_t protect;   /* job: run the store in a protected region */
 	uint64_t shared_vm; /* rotate: one VM for all groups instead of one each */
 	uint64_t trusted;   /* job: a trusted application reads the target */
+	uint64_t regions;   /* region: how many */
+	uint64_t hold, bad; /* region: what the first, the last one does */
+	uint64_t tail;	    /* region: loops behind the last one */
 	const char *heap;   /* job: the target is a buffer of this dma-heap */
 };
 
-void group_options(const struct options *o, struct gpu_group_options *g);
+#define FLAGS_AUTO UINT32_MAX
+
+/* With flags=auto a group is a protected one if the driver has that. */
+void group_options(struct gpu *gpu, const struct options *o, struct gpu_group_options *g);
 /* End with RESULT fail, naming gpu_step and errno, unless `failed` is 0. */
 void need(int failed);
 /* Print "state=0x… fatal=0x…" of a group; false when it is not usable any more. */
@@ -29,5 +35,6 @@ _Noreturn void cmd_job(const struct options *o);
 _Noreturn void cmd_churn(const struct options *o);
 _Noreturn void cmd_bench(const struct options *o);
 _Noreturn void cmd_rotate(const struct options *o);
+_Noreturn void cmd_region(const struct options *o);
 
 #endif

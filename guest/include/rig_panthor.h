@@ -73,7 +73,11 @@ enum {
 	DRM_PANTHOR_DEV_QUERY_CSIF_INFO,
 	DRM_PANTHOR_DEV_QUERY_TIMESTAMP_INFO,
 	DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO,
+	DRM_PANTHOR_DEV_QUERY_MMU_INFO,
+	DRM_PANTHOR_DEV_QUERY_PROTECTED_INFO, /* not in Linux 7.3; one u32 of features */
 };
+#define DRM_PANTHOR_PROTECTED_FEATURE_BASIC 1u
+#define DRM_PANTHOR_GROUP_CREATE_PROTECTED  1u
 
 struct drm_panthor_gpu_info {
 	uint32_t gpu_id, gpu_rev, csf_id, l2_features, tiler_features, mem_features;

@@ -37,6 +37,8 @@ def test_from_heap(rig: Scenario) -> None:
         f"not 3 with {3 * size}: the firmware's protm_suspend_size is {size}",
     )
     rig.finish(holder)
+    rig.settle(rig.dmabufs, before, "dma-bufs (count, bytes) after three groups' lives")
+    check_flag(rig)
     rig.run("gpuctl", "rotate", "groups=3", "jobs=1")
     starts = rig.events("csg-start")
     check(len(starts) >= 3, f"three groups with jobs made {len(starts)} starts of a slot",
@@ -152,6 +154,18 @@ def check_taken(rig: Scenario, before: tuple[int, int]) -> None:
     """The loaded driver holds memory of the heap: only then is giving it back worth a look."""
     check(rig.lent(), "nothing is lent to OP-TEE although panthor has bound with its heap")
     check(rig.dmabufs() > before, "panthor has bound with its heap and taken no buffer from it")
+
+
+def check_flag(rig: Scenario) -> None:
+    """Where the uAPI has a flag for it, groups without the flag take nothing from the heap."""
+    if "protected_features=0x1" not in rig.run("gpuctl", "query").output:
+        return
+    before = rig.dmabufs()
+    holder = rig.spawn("gpuctl", "groups", "3", "flags=0")
+    holder.expect("READY groups=3")
+    taken = rig.dmabufs()[0] - before[0]
+    check(taken == 0, f"three groups without the flag took {taken} buffers from the heap")
+    rig.finish(holder)
 
 
 def check_buffers(rig: Scenario, start: Event) -> None:

@@ -8,8 +8,13 @@
 #define BO_SIZE 65536u
 /* The target lies behind the code, in the same buffer unless a heap is named. */
 #define TARGET_OFFSET 0x8000u
+#define TARGET_VA     (GPU_VA_BASE + TARGET_OFFSET)
 #define HEAP_VA	      (GPU_VA_BASE + 0x1000000u)
 #define FLUSH_ENTRY   1u
+
+/* Of a row of values. 3 * 64 - 1 instructions are far from the target in the same buffer. */
+#define JOB_STEP      0x01010101u
+#define JOB_MAX_WORDS 64u
 
 enum { R_ADDRESS = 0, R_VALUE = 2, R_FLUSH_ID = 4 };
 
@@ -47,19 +52,30 @@ static void session_close(struct session *s)
 	need(gpu_vm_destroy(&s->gpu, s->vm));
 }
 
-/* Store one value; returns the number of instructions. */
-static unsigned int write_store(const struct session *s, uint64_t *code, uint64_t target,
-				uint32_t value, bool protect)
+/* Values in a row, each JOB_STEP more than the one before. */
+struct values {
+	uint64_t va;
+	uint32_t first;
+	unsigned int count;
+	bool protect; /* made and stored in a protected region */
+};
+
+/* Store values: only the first is in the code. Returns the number of instructions. */
+static unsigned int write_store(const struct session *s, uint64_t *code, const struct values *v)
 {
 	const uint16_t all = gpu_all_scoreboards(&s->gpu);
 	unsigned int n = 0;
 
-	code[n++] = cs_move48(R_ADDRESS, target);
-	code[n++] = cs_move32(R_VALUE, value);
-	if (protect)
-		code[n++] = cs_prot_region(2);
-	code[n++] = cs_store(R_VALUE, R_ADDRESS, 1, 0);
-	code[n++] = cs_wait(all);
+	code[n++] = cs_move48(R_ADDRESS, v->va);
+	code[n++] = cs_move32(R_VALUE, v->first);
+	if (v->protect)
+		code[n++] = cs_prot_region((uint16_t)(3 * v->count - 1));
+	for (unsigned int i = 0; i < v->count; i++) {
+		if (i)
+			code[n++] = cs_add_imm32(R_VALUE, R_VALUE, JOB_STEP);
+		code[n++] = cs_store(R_VALUE, R_ADDRESS, 1, (int16_t)(4 * i));
+		code[n++] = cs_wait(all);
+	}
 	code[n++] = cs_move32(R_FLUSH_ID, 0);
 	code[n++] = cs_flush_caches(R_FLUSH_ID, FLUSH_ENTRY);
 	code[n++] = cs_wait(all);
@@ -79,50 +95,67 @@ static bool finished(struct session *s, uint64_t timeout_ms)
 	return !failed;
 }
 
-/* First word of a buffer of a heap, as a trusted application sees it. */
-static uint32_t read_trusted(const struct gpu_bo *bo)
+/* How many of the values are not what was stored. They are looked at where they are: no copies. */
+static unsigned int wrong_values(const struct values *v, const volatile void *at)
+{
+	const volatile uint32_t *word = at;
+	unsigned int wrong = 0;
+
+	printf(" value=%#x", word[0]);
+	for (unsigned int i = 0; i < v->count; i++)
+		wrong += word[i] != v->first + i * JOB_STEP;
+	return wrong;
+}
+
+/* The same of a buffer of a heap, as a trusted application sees it. */
+static unsigned int wrong_trusted(const struct values *v, const struct gpu_bo *bo)
 {
 	struct tee_memory normal, target;
-	uint32_t value;
+	unsigned int wrong;
 	struct tee tee;
 
 	if (tee_open(&tee) || tee_normal(&tee, bo->size, &normal) ||
 	    tee_dmabuf(&tee, bo->dmabuf, &target) || tee_copy(&tee, &target, &normal))
 		result_errno(tee_step);
-	memcpy(&value, normal.map, sizeof(value));
+	wrong = wrong_values(v, normal.map);
 	memset(normal.map, 0, normal.size);
-	return value;
+	return wrong;
 }
 
 _Noreturn void cmd_job(const struct options *o)
 {
+	struct values v = { .first = (uint32_t)o->value,
+			    .count = (unsigned int)o->words,
+			    .protect = o->protect };
 	volatile uint32_t *result;
-	struct gpu_bo target = { .va = GPU_VA_BASE + TARGET_OFFSET };
+	struct gpu_bo target = { .va = TARGET_VA };
 	struct session s;
-	uint32_t value = ~(uint32_t)o->value;
-	unsigned int words;
+	unsigned int words, wrong = 0;
 	bool done, usable;
 
+	if (!o->words || o->words > JOB_MAX_WORDS)
+		result_fail("words", "ERANGE");
 	session_open(&s, o);
 	result = (uint32_t *)((char *)s.bo.map + TARGET_OFFSET);
 	*result = ~(uint32_t)o->value;
 	if (o->heap)
 		need(gpu_bo_import(&s.gpu, s.vm, HEAP_VA, BO_SIZE, o->heap, &target));
-	words = write_store(&s, s.bo.map, target.va, (uint32_t)o->value, o->protect);
+	v.va = target.va;
+	words = write_store(&s, s.bo.map, &v);
 	need(gpu_submit(&s.gpu, s.group, (unsigned int)o->queue, s.bo.va, words, s.syncobj));
 	done = finished(&s, o->timeout_ms);
 	usable = print_group_state(&s.gpu, s.group);
 	printf(" target=%#llx", (unsigned long long)target.va);
 	if (done && usable && o->heap && o->trusted)
-		value = read_trusted(&target);
+		wrong = wrong_trusted(&v, &target);
 	else if (!o->heap)
-		value = *result;
-	printf(" value=%#x\n", value);
+		wrong = wrong_values(&v, result);
+	printf(" wrong=%u\n", wrong);
 	if (!usable)
 		result_fail("group", "dead");
 	if (!done)
 		result_fail("syncobj_wait", "ETIME");
-	if ((!o->heap || o->trusted) && value != (uint32_t)o->value)
+	if (wrong)
 		result_fail("value", "wrong");
 	session_close(&s);
 	result_ok();
@@ -141,7 +174,7 @@ _Noreturn void cmd_churn(const struct options *o)
 		const uint32_t value = (uint32_t)(o->value + i);
 
 		group_open(&s, o);
-		words = write_store(&s, s.bo.map, GPU_VA_BASE + TARGET_OFFSET, value, false);
+		words = write_store(&s, s.bo.map, &(struct values){ TARGET_VA, value, 1, false });
 		need(gpu_submit(&s.gpu, s.group, (unsigned int)o->queue, s.bo.va, words,
 				s.syncobj));
 		need(gpu_syncobj_wait(&s.gpu, s.syncobj,
@@ -167,7 +200,8 @@ _Noreturn void cmd_bench(const struct options *o)
 	if (!o->count)
 		result_fail("count", "zero");
 	session_open(&s, o);
-	words = write_store(&s, s.bo.map, GPU_VA_BASE + TARGET_OFFSET, (uint32_t)o->value, false);
+	words = write_store(&s, s.bo.map,
+			    &(struct values){ TARGET_VA, (uint32_t)o->value, 1, false });
 	start = monotonic_ns();
 	for (uint64_t i = 0; i < o->count; i++)
 		need(gpu_submit(&s.gpu, s.group, (unsigned int)o->queue, s.bo.va, words,

@@ -26,6 +26,7 @@ static const char usage_text[] =
 	"  value=0xcafe0001 queue=0                 job: what is stored, by which queue\n"
 	"  heap=NAME                                job: into a buffer of this dma-heap (not read "
 	"back)\n"
+	"  words=1                                  job: how many values, up to 64\n"
 	"  trusted=1                                job: a trusted application reads it back\n"
 	"  protect=1                                job: store in a protected region\n"
 	"  regions=1 hold=1 bad=1 tail=N            region: how many, what they do, loops behind\n"
@@ -165,23 +166,15 @@ static bool set_number(struct options *o, const char *name, const char *text)
 		const char *name;
 		uint64_t *value;
 	} numbers[] = {
-		{ "groups", &o->groups },
-		{ "jobs", &o->jobs },
-		{ "inner", &o->inner },
-		{ "outer", &o->outer },
-		{ "queues", &o->queues },
-		{ "priority", &o->priority },
-		{ "flags", &o->flags },
-		{ "ring", &o->ring },
-		{ "timeout", &o->timeout_ms },
-		{ "value", &o->value },
-		{ "queue", &o->queue },
-		{ "protect", &o->protect },
-		{ "shared-vm", &o->shared_vm },
-		{ "trusted", &o->trusted },
-		{ "regions", &o->regions },
-		{ "hold", &o->hold },
-		{ "bad", &o->bad },
+		{ "groups", &o->groups },	{ "jobs", &o->jobs },
+		{ "inner", &o->inner },		{ "outer", &o->outer },
+		{ "queues", &o->queues },	{ "priority", &o->priority },
+		{ "flags", &o->flags },		{ "ring", &o->ring },
+		{ "timeout", &o->timeout_ms },	{ "value", &o->value },
+		{ "queue", &o->queue },		{ "protect", &o->protect },
+		{ "shared-vm", &o->shared_vm }, { "trusted", &o->trusted },
+		{ "words", &o->words },		{ "regions", &o->regions },
+		{ "hold", &o->hold },		{ "bad", &o->bad },
 		{ "tail", &o->tail },
 	};
 
@@ -223,6 +216,7 @@ int main(int argc, char **argv)
 		.ring = 65536,
 		.timeout_ms = 60000,
 		.value = 0xcafe0001,
+		.words = 1,
 		.flags = FLAGS_AUTO,
 		.regions = 1,
 	};

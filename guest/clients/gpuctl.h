@@ -15,6 +15,7 @@ struct options {
 	uint64_t queue;	    /* job: on which queue */
 	uint64_t protect;   /* job: run the store in a protected region */
 	uint64_t shared_vm; /* rotate: one VM for all groups instead of one each */
+	uint64_t words;	    /* job: how many are stored, each JOB_STEP more than the last */
 	uint64_t trusted;   /* job: a trusted application reads the target */
 	uint64_t regions;   /* region: how many */
 	uint64_t hold, bad; /* region: what the first, the last one does */

@@ -84,6 +84,17 @@ MaliStep mali_cs_read(MaliCtx *x, uint64_t va, void *buf, size_t len)
     return r == MALI_XL_OK ? MALI_STEP_OK : failed(x, r, fault_va, MALI_ACC_READ, fault);
 }
 
+/* Fault plan: protected data gets out. Where nothing is mapped nothing is written. */
+static void leak(MaliCtx *x, uint64_t va, const void *buf, size_t len)
+{
+    uint32_t away = mali_fault(x->g, MALI_FAULT_PROTM_LEAK), fault;
+    uint64_t to = (x->pc & ~PAGE_MASK) + away + (va & PAGE_MASK), fault_va;
+
+    if (away && x->g->s.protm.active) {
+        mali_va_write(x->g, x->grp->as, MALI_MASTER_NORMAL, to, buf, len, &fault, &fault_va);
+    }
+}
+
 MaliStep mali_cs_write(MaliCtx *x, uint64_t va, const void *buf, size_t len)
 {
     uint64_t fault_va = va;
@@ -95,6 +106,7 @@ MaliStep mali_cs_write(MaliCtx *x, uint64_t va, const void *buf, size_t len)
     if (r == MALI_XL_OK) {
         r = mali_va_write(x->g, x->grp->as, master(x), va, buf, len, &fault, &fault_va);
     }
+    leak(x, va, buf, len);
     return r == MALI_XL_OK ? MALI_STEP_OK : failed(x, r, fault_va, MALI_ACC_WRITE, fault);
 }
 

@@ -174,6 +174,8 @@ static const FaultRow rows[MALI_FAULT_COUNT] = {
         "each of these bits is raised once more when the host clears it (PWR_IRQ_RAWSTAT)" },
     [MALI_FAULT_PROTM_FAULT_AT] = { "protm-fault-at", "-", "raise", NTH,
         "a bus fault at that access of a stream in protected mode" },
+    [MALI_FAULT_PROTM_LEAK] = { "protm-leak", "-", "leak", VALUE,
+        "stores in protected mode go to normal memory as well, so many bytes behind the code" },
 };
 /* clang-format on */
 _Static_assert(MALI_FAULT_COUNT <= MALI_MAX_FAULTS, "MaliState.fault is too small");

@@ -16,6 +16,9 @@ RETURN = bytes.fromhex("c0035fd6")
 """The arm64 instruction `ret`."""
 SECRET = bytes((i * 7 + i // 256 + 3) & 0xFF for i in range(64 << 10))
 """What heapctl has the trusted application write (trusted_byte() there)."""
+FIRST = 0x5EC2E701
+ROW = b"".join((FIRST + i * 0x01010101 & 0xFFFFFFFF).to_bytes(4, "little") for i in range(16))
+"""What `gpuctl job` with words=16 makes of its first value (JOB_STEP there)."""
 DID = {"read": "readable", "write": "writable", "exec": "executable"}
 
 
@@ -86,7 +89,8 @@ def test_trusted_side(rig: Scenario) -> None:
     holder = rig.spawn("heapctl", HEAP, "trusted", str(len(SECRET)))
     holder.expect("READY filled")
     (lent,) = rig.lent()
-    inside, outside = copies(rig, lent)
+    mark = SECRET[len(SECRET) // 2 :][: len(PATTERN)]
+    inside, outside = copies(rig, lent, mark)
     check(inside, "the trusted application's writes are not in the memory lent to OP-TEE")
     check(outside, "the taint check does not find the copy that is there", FailureClass.INFRA)
     holder.write(b"wipe\n")
@@ -95,16 +99,59 @@ def test_trusted_side(rig: Scenario) -> None:
     result = tried(rig, "read", [at])[at]
     check(result != "ok", f"protected memory was readable at {at:#x}: the secret is open")
     rig.expect_denials("read", lent)
-    _, outside = copies(rig, lent)
+    _, outside = copies(rig, lent, mark)
     check(not outside, f"what is protected lies at {', '.join(map(hex, outside))} as well, "
           "outside of protected memory")  # fmt: skip
     told = rig.finish(holder)
     check("wrong=0" in told, f"the trusted application read back: {told.strip()}")
 
 
-def copies(rig: Scenario, lent: Extent) -> tuple[list[int], list[int]]:
-    """Where the secret's middle lies in the guest's RAM: in lent memory, and elsewhere."""
-    mark = SECRET[len(SECRET) // 2 :][: len(PATTERN)]
+@scenario()
+def test_protected_job(rig: Scenario) -> None:
+    """What a protected job writes, the trusted application reads, and nobody else.
+
+    The values are made in protected mode. The host finds them in lent memory and nowhere
+    else in the guest's RAM; a CPU of Linux cannot read them there.
+    """
+    rig.load_optee()
+    rig.load_panthor()
+    rig.wait_bound()
+    done = rig.try_run("gpuctl", "job", f"heap={HEAP}", "protect=1", "trusted=1",
+                       f"value={FIRST:#x}", f"words={len(ROW) // 4}")  # fmt: skip
+    check(done.ok and "wrong=0" in done.output,
+          f"the trusted application reads not what the protected job wrote: {done.output.strip()}",
+          )  # fmt: skip
+    check(any(e["acked"] for e in rig.events("protm-enter")),
+          "the protected job was not run in protected mode")  # fmt: skip
+    (lent,) = rig.lent()
+    inside, outside = copies(rig, lent, ROW)
+    check(inside, "what the protected job wrote is not in the memory lent to OP-TEE")
+    check(not outside, f"what the protected job wrote lies at {', '.join(map(hex, outside))} as "
+          "well, outside of protected memory")  # fmt: skip
+    result = tried(rig, "read", inside[:1])[inside[0]]
+    check(result != "ok", f"protected memory was readable at {inside[0]:#x}: what a job wrote")
+    rig.expect_denials("read", lent)
+
+
+@scenario()
+def test_protected_write(rig: Scenario) -> None:
+    """A protected job that writes to normal memory faults there, and nothing gets out."""
+    rig.load_optee()
+    rig.load_panthor()
+    rig.wait_bound()
+    memory = Extent(rig.ram.base, rig.ram.size)
+    rig.expect_denials("write", memory, master="gpu-protected")
+    with rig.driver_may_complain(FAULT_SAYS):
+        done = rig.try_run("gpuctl", "job", "protect=1")
+    check("wrong=1" in done.output, "a protected job wrote to normal memory")
+    faults = rig.events("protm-fault")
+    check(faults, "a denied write in protected mode was no fault for the GPU")
+    check(faults[0]["write"], "the fault in protected mode was no write", FailureClass.INFRA)
+    check("why=dead" in done.output, "the group of a fault in protected mode goes on")
+
+
+def copies(rig: Scenario, lent: Extent, mark: bytes) -> tuple[list[int], list[int]]:
+    """Where `mark` lies in the guest's RAM: in lent memory, and elsewhere."""
     found: list[int] = []
     at = rig.ram.find(mark)
     while at is not None:

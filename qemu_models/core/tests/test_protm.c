@@ -517,6 +517,19 @@ TEST(bus_errors_of_the_fault_plan)
     CHECK_EQ(e.m->gpu->s.fault[MALI_FAULT_PROTM_FAULT_AT], 0);
 }
 
+TEST(a_leak_of_the_fault_plan)
+{
+    protected_world(1, 0);
+    AT_REGION(MOVE48(0, e.data_va), MOVE32(5, 7), STORE(5, 1, 0, 0x2010), PROT_REGION(1),
+              STORE(5, 1, 0, 0x1020));
+    CHECK(mali_fault_set(e.m->gpu, "protm-leak", (uint32_t)(e.data_va - e.g.q[0].ring_va)));
+    enter();
+    mach_run(e.m, MS);
+    CHECK_EQ(env_d32(&e, 0x1020), 7);
+    CHECK_EQ(env_d32(&e, 0x20), 7);
+    CHECK_EQ(env_d32(&e, 0x10), 0); /* what was stored in normal mode stays where it is */
+}
+
 TEST(bus_error_is_a_protected_fault)
 {
     protected_world(1, 0);

@@ -176,6 +176,8 @@ static const FaultRow rows[MALI_FAULT_COUNT] = {
         "a bus fault at that access of a stream in protected mode" },
     [MALI_FAULT_PROTM_LEAK] = { "protm-leak", "-", "leak", VALUE,
         "stores in protected mode go to normal memory as well, so many bytes behind the code" },
+    [MALI_FAULT_GPU_ID_WRONG] = { "gpu-id-wrong", "-", "wrong", LEVEL,
+        "GPU_ID tells of an architecture that nobody knows (15)" },
 };
 /* clang-format on */
 _Static_assert(MALI_FAULT_COUNT <= MALI_MAX_FAULTS, "MaliState.fault is too small");

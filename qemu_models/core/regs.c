@@ -97,6 +97,12 @@ static uint32_t timestamp_read(MaliGpu *g, uint32_t o)
     return half(g->ops.timestamp(g->opaque) + g->s.timestamp_offset, o);
 }
 
+static uint32_t gpu_id_read(MaliGpu *g, uint32_t o)
+{
+    (void)o;
+    return g->row->gpu_id | (mali_fault(g, MALI_FAULT_GPU_ID_WRONG) ? 0xf0000000 : 0);
+}
+
 static uint32_t coherency_read(MaliGpu *g, uint32_t o)
 {
     (void)o;
@@ -185,7 +191,7 @@ static void doorbell_write(MaliGpu *g, uint32_t o, uint32_t v)
     }
 
 const MaliReg mali_regs[] = {
-    ROW32(GPU_ID, gpu_id),
+    CALL(GPU_ID, 1, gpu_id_read, NULL),
     ROW32(GPU_L2_FEATURES, l2_features),
     ROW32(GPU_CORE_FEATURES, core_features),
     ROW32(GPU_TILER_FEATURES, tiler_features),

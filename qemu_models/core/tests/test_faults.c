@@ -73,6 +73,10 @@ TEST(l2_late_wrong_never)
     CHECK_EQ(rd(e.m, GPU_READY + GPU_DOMAIN_L2), 0);
     mach_run(e.m, 2 * US);
     CHECK_EQ(rd(e.m, GPU_READY + GPU_DOMAIN_L2), 1);
+    plan("gpu-id-wrong", 1);
+    CHECK_EQ(rd(e.m, GPU_ID) >> 28, 15);
+    plan("gpu-id-wrong", 0);
+    CHECK(rd(e.m, GPU_ID) >> 28 < 15);
     plan("l2-wrong", 1);
     CHECK_EQ(rd(e.m, GPU_READY + GPU_DOMAIN_L2), 2);
     CHECK_EQ(rd(e.m, GPU_READY + GPU_DOMAIN_L2 + 4), 0);

@@ -22,6 +22,8 @@ class Entry:
     name: str
     file: Path
     function: str
+    on_demand: str = ""
+    """Why it runs only when it is named; empty: it always does."""
 
     @property
     def id(self) -> str:
@@ -50,11 +52,24 @@ def entries(folder: Path = FOLDER) -> list[Entry]:
     for file in sorted(folder.glob("*.py")):
         if file.name in _NO_FAMILY:
             continue
-        for node in _parsed(file).body:
+        body = _parsed(file).body
+        reason = _on_demand(body)
+        for node in body:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 family, name = scenario_id(file, node.name).split("/")
-                found.append(Entry(family, name, file, node.name))
+                found.append(Entry(family, name, file, node.name, reason))
     return found
+
+
+def _on_demand(body: Sequence[ast.stmt]) -> str:
+    """A family's `ON_DEMAND = "reason"`: it runs only when it is named."""
+    for node in body:
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id="ON_DEMAND")], value=ast.Constant(value=str(reason))
+            ):
+                return reason
+    return ""
 
 
 def _parsed(file: Path) -> ast.Module:
@@ -65,7 +80,7 @@ def _parsed(file: Path) -> ast.Module:
 
 
 def select(names: Sequence[str], catalogue: Sequence[Entry]) -> list[Entry]:
-    """The entries that `names` (families or ids) mean; no name means all.
+    """The entries that `names` (families or ids) mean; no name means all that always run.
 
     Raises `RigError` (USAGE) for a name that is neither.
     """
@@ -79,4 +94,4 @@ def select(names: Sequence[str], catalogue: Sequence[Entry]) -> list[Entry]:
                 f"families: {', '.join(families)}; `rig run --list` shows all scenarios",
             )
         chosen.update((hit.id, hit) for hit in hits)
-    return list(chosen.values()) if names else list(catalogue)
+    return list(chosen.values()) if names else [e for e in catalogue if not e.on_demand]

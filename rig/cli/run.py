@@ -57,10 +57,12 @@ def command(
     Exit code: 0 all pass, 1 a scenario failed, 125 cannot judge, 128 and above:
     the rig itself failed (docs/exit-codes.md).
     """
-    chosen = catalogue.select(scenarios, catalogue.entries())
+    entries = catalogue.entries()
+    chosen = catalogue.select(scenarios, entries)
     if list_only:
-        for entry in chosen:
-            click.echo(entry.id)
+        for entry in chosen if scenarios else entries:
+            note = f"   (only when named: {entry.on_demand})" if entry.on_demand else ""
+            click.echo(f"{entry.id}{note}")
         return 0
     files = {kind: arguments.pop(kind) for kind in ("junit", "ktap", "json")}
     started = time.monotonic()

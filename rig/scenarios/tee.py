@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""tee: the heap's own life in Linux: first and last buffers, unloads while one is held."""
+
+from __future__ import annotations
+
+from rig.deadlines import COMMAND_S, scaled
+from rig.errors import FailureClass
+from rig.guest.agent import Process
+from rig.scenarios.kit import HEAP, Scenario, check, scenario
+
+ON_DEMAND = "defects of Linux 7.3 that kernel_config/series/tee-fixes mends"
+EVERY = ("base", "heap-name")
+PAGE = "4096"
+TASKS = 2
+ROUNDS = 1000
+"""Of each task. Without the fix a few dozen were enough."""
+
+LOOKS = 5
+
+
+@scenario(contracts=EVERY)
+def test_first_and_last_at_once(rig: Scenario) -> None:
+    """Tasks that each hold one page at most: the pool comes and goes, and is whole each time."""
+    rig.load_optee()
+    rounds = str(rig.cycles(ROUNDS))
+    loops = [rig.spawn("heapctl", HEAP, "loop", PAGE, rounds) for _ in range(TASKS)]
+    for loop in loops:
+        rig.finish(loop)
+    rig.settle(lambda: len(rig.lent()), 0, "ranges still lent to OP-TEE behind the last buffer")
+    rig.run("heapctl", HEAP, "alloc", PAGE)
+
+
+@scenario(contracts=EVERY)
+def test_unload_while_held(rig: Scenario) -> None:
+    """optee's unload waits for a buffer that somebody holds, ends with it, and can be undone."""
+    rig.load_optee()
+    holder = rig.spawn("heapctl", HEAP, "hold", PAGE)
+    holder.expect("READY n=1")
+    unload = rig.spawn("rmmod", "optee")
+    wait_asleep(rig, unload)
+    check(rig.lent(), "OP-TEE gave the memory back although a buffer is held")
+    rig.finish(holder)
+    ended = unload.wait(scaled(COMMAND_S))
+    check(not ended.timed_out, "rmmod optee does not end although the last buffer is free",
+          FailureClass.HANG)  # fmt: skip
+    check(ended.status == 0, f"rmmod optee {ended.describe()}")
+    check(not rig.lent(), "memory is still lent to OP-TEE behind the unload")
+    rig.load_optee()
+    rig.run("heapctl", HEAP, "alloc", PAGE)
+
+
+def wait_asleep(rig: Scenario, process: Process) -> None:
+    """Wait until a process sleeps uninterruptibly at `LOOKS` looks in a row.
+
+    One look could meet it on its way through a lock.
+    """
+    seen = 0
+
+    def asleep() -> bool:
+        nonlocal seen
+        state = rig.try_run("cut", "-d ", "-f3", f"/proc/{process.pid}/stat")
+        check(state.ok, f"{process.what} ended although a buffer is held")
+        seen = seen + 1 if state.output.strip() == "D" else 0
+        return seen >= LOOKS
+
+    rig.wait(asleep, f"{process.what} to wait for the buffer")

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""The family `tee` fails on Linux 7.3 as it is, with the defect's own words, and passes mended."""
+
+from __future__ import annotations
+
+import pytest
+
+from rig.catalogue import entries
+from tests.guest.conftest import Rig
+
+MENDED = ("--series", "kernel_config/series/tee-fixes", "tee")
+DEFECTS = {
+    "tee/first-and-last-at-once": "refcount: addition on 0",
+    "tee/unload-while-held": "rmmod optee does not end",
+}
+
+
+def test_the_table_names_every_scenario() -> None:
+    assert sorted(DEFECTS) == sorted(entry.id for entry in entries() if entry.family == "tee")
+
+
+@pytest.mark.parametrize(("scenario", "says"), DEFECTS.items())
+def test_the_defect_is_found(rig: Rig, scenario: str, says: str) -> None:
+    row = rig("--no-series", "tee").verdicts[scenario]
+    assert row["outcome"] == "FAIL"
+    assert says in row["sentence"]
+
+
+@pytest.mark.parametrize("scenario", DEFECTS)
+def test_the_fix_mends_it(rig: Rig, scenario: str) -> None:
+    row = rig(*MENDED).verdicts[scenario]
+    assert row["outcome"] == "PASS", row["sentence"]
+
+
+def test_it_runs_only_when_named(rig: Rig) -> None:
+    assert not set(DEFECTS) & set(rig().verdicts)

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""For all rings: Ctrl-C is heard, also below a shell's background job, which ignores it."""
+"""For all rings: signals mean what they mean at a terminal.
+
+A shell's background job ignores SIGINT, and below nohup SIGHUP is ignored: a console
+that hangs up would then not end what runs on it.
+"""
 
 from __future__ import annotations
 
 import signal
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)

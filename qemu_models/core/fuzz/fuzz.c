@@ -163,17 +163,13 @@ void fuzz_boot(Env *e, const char *gpu, const FwOpts *fw)
     Machine *m = mach_new_cfg(&cfg);
 
     e->m = m;
-    fw_map(m, fw);
-    fw_load(m, fw);
     if (mali_has_pwr(m->gpu)) {
         wr(m, PWR_CMDARG, 1);
         wr(m, PWR_COMMAND, PWR_COMMAND_POWER_UP);
     } else {
         l2_on(m);
     }
-    as_enable(m, 0, m->mcu_root);
-    CHECK(fw_start(m));
-    fw_global_init(m);
+    fw_boot(m, fw);
 }
 
 void fuzz_start(Env *e, const char *gpu, unsigned nq)

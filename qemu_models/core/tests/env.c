@@ -32,12 +32,8 @@ void env_new_cfg(Env *e, unsigned nq, const MaliConfig *cfg)
 {
     Machine *m = mach_new_cfg(cfg);
 
-    fw_map(m, &fw_default);
-    fw_load(m, &fw_default);
     l2_on(m);
-    as_enable(m, 0, m->mcu_root);
-    CHECK(fw_start(m));
-    fw_global_init(m);
+    fw_boot(m, &fw_default);
     start(e, m, nq);
 }
 

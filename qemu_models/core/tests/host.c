@@ -36,6 +36,17 @@ void fw_global_init(Machine *m)
     glb_ring(m);
 }
 
+void fw_boot(Machine *m, const FwOpts *o)
+{
+    fw_map(m, o);
+    fw_load(m, o);
+    as_enable(m, 0, m->mcu_root);
+    if (!fw_start(m)) {
+        t_fail(__FILE__, __LINE__, "MCU does not boot: %s", ev_last(m, "mcu-boot"));
+    }
+    fw_global_init(m);
+}
+
 Machine *mach_boot(void)
 {
     Machine *m = mach_new(NULL);
@@ -43,13 +54,7 @@ Machine *mach_boot(void)
     wr(m, GPU_INT_BASE + INT_MASK, 0x00020103);
     wr(m, MMU_INT_BASE + INT_MASK, 0xffff);
     l2_on(m);
-    fw_map(m, &fw_default);
-    fw_load(m, &fw_default);
-    as_enable(m, 0, m->mcu_root);
-    if (!fw_start(m)) {
-        t_fail(__FILE__, __LINE__, "MCU does not boot: %s", ev_last(m, "mcu-boot"));
-    }
-    fw_global_init(m);
+    fw_boot(m, &fw_default);
     wr(m, JOB_INT_BASE + INT_CLEAR, ~0u);
     return m;
 }

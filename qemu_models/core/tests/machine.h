@@ -104,6 +104,8 @@ void fw_load(Machine *m, const FwOpts *o); /* (re)writes their contents: slow bo
 void l2_on(Machine *m);
 bool fw_start(Machine *m);       /* JOB CLEAR/MASK, MCU_CONTROL=AUTO; true if booted */
 void fw_global_init(Machine *m); /* fw.c:1061-1096 */
+/* All of these: from L2 on to a global interface that is set up; a failed boot fails the test. */
+void fw_boot(Machine *m, const FwOpts *o);
 
 /* ---- host side of requests; shared section at the addresses of fwif.h ---- */
 uint32_t glb_ack(Machine *m);

@@ -445,19 +445,29 @@ static uint32_t request(Machine *m, const Row *r, unsigned i, const Place *p, ui
     return v;
 }
 
+/* The rows of the word at `pa`, and where that is; none while nobody probes. */
+static unsigned rows_at(Machine *m, uint64_t pa, size_t len, Place *p, const uint16_t **at)
+{
+    if (!probe_on || (len != 4 && len != 8)) {
+        return 0;
+    }
+    *p = place(m, pa);
+    probe_rows();
+    if (p->area == NOWHERE || p->off >= 4 * WORDS) {
+        return 0;
+    }
+    *at = at_word[p->area][p->off / 4];
+    return num_at[p->area][p->off / 4];
+}
+
 void probe_mem_read(Machine *m, uint64_t pa, void *buf, size_t len)
 {
+    const uint16_t *at;
     Place p;
     uint32_t v;
 
-    if (!probe_on || (len != 4 && len != 8)) {
-        return;
-    }
-    p = place(m, pa);
-    probe_rows();
-    for (unsigned k = 0; p.area != NOWHERE && p.off < 4 * WORDS && k < num_at[p.area][p.off / 4];
-         k++) {
-        unsigned i = at_word[p.area][p.off / 4][k];
+    for (unsigned k = 0, n = rows_at(m, pa, len, &p, &at); k < n; k++) {
+        unsigned i = at[k];
         const Row *r = &rows[i];
 
         memcpy(&v, buf, 4);
@@ -481,17 +491,12 @@ static void exception(const Row *r, unsigned i, const Place *p, uint32_t *v)
 
 void probe_mem_write(Machine *m, uint64_t pa, void *buf, size_t len)
 {
+    const uint16_t *at;
     Place p;
     uint32_t v, old;
 
-    if (!probe_on || (len != 4 && len != 8)) {
-        return;
-    }
-    p = place(m, pa);
-    probe_rows();
-    for (unsigned k = 0; p.area != NOWHERE && p.off < 4 * WORDS && k < num_at[p.area][p.off / 4];
-         k++) {
-        unsigned i = at_word[p.area][p.off / 4][k];
+    for (unsigned k = 0, n = rows_at(m, pa, len, &p, &at); k < n; k++) {
+        unsigned i = at[k];
         const Row *r = &rows[i];
 
         memcpy(&v, buf, 4);

@@ -533,12 +533,8 @@ static void pend(void)
     const FwOpts fw = { .suspend_size = 0x3000, .protm_suspend_size = 0x5000, .map_prot = true };
     Machine *m = mach_new_cfg(&(MaliConfig){ .cs_ips = 100000 });
 
-    fw_map(m, &fw);
-    fw_load(m, &fw);
     l2_on(m);
-    as_enable(m, 0, m->mcu_root);
-    CHECK(fw_start(m));
-    fw_global_init(m);
+    fw_boot(m, &fw);
     env_group(&e, m, 1);
     grp_bind(m, &e.g, 0, 1, CSG_STATE_START);
     env_ack(&e);

@@ -242,11 +242,7 @@ TEST(endpoint_request_of_interface_4)
     Machine *m = mach_new(NULL);
 
     l2_on(m);
-    fw_map(m, &o);
-    fw_load(m, &o);
-    as_enable(m, 0, m->mcu_root);
-    CHECK(fw_start(m));
-    fw_global_init(m);
+    fw_boot(m, &o);
     env_group(&e, m, 1);
     mcu_w64(m, FW_CSG_IN_VA(0) + CSG_IN_ENDPOINT_REQ2, UINT64_C(7) << 28 | 0x404);
     grp_bind(m, &e.g, 0, 1, CSG_STATE_START);

@@ -98,12 +98,8 @@ static void world_new(World *w, bool busy)
     memset(w, 0, sizeof(*w));
     w->m = m;
     w->busy = busy;
-    fw_map(m, &fw);
-    fw_load(m, &fw);
     l2_on(m);
-    as_enable(m, 0, m->mcu_root);
-    CHECK(fw_start(m));
-    fw_global_init(m);
+    fw_boot(m, &fw);
     for (unsigned i = 0; i < GROUPS; i++) {
         grp_new(m, &w->g[i], QUEUES, RING);
         w->code_va[i] = grp_bo(m, &w->g[i], 4096, &w->code_pa[i]);

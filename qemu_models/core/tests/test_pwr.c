@@ -38,11 +38,7 @@ static Machine *booted(const FwOpts *o)
 {
     Machine *m = powered();
 
-    fw_map(m, o);
-    fw_load(m, o);
-    as_enable(m, 0, m->mcu_root);
-    CHECK(fw_start(m));
-    fw_global_init(m);
+    fw_boot(m, o);
     return m;
 }
 

@@ -90,9 +90,14 @@ class Options:
         return patch if patch and patch.parent == FIRMWARE_MUTANTS else None
 
 
+def mutant_patches() -> dict[str, Path]:
+    """Every mutant that is a patch, of the driver or of OP-TEE, by name."""
+    return {p.stem: p for folder in (MUTANTS, FIRMWARE_MUTANTS) for p in folder.glob("*.patch")}
+
+
 def mutant_patch(name: str) -> Path:
     """The patch of a mutant. Raises `RigError` (USAGE) that lists the names."""
-    patches = {p.stem: p for folder in (MUTANTS, FIRMWARE_MUTANTS) for p in folder.glob("*.patch")}
+    patches = mutant_patches()
     if name not in patches:
         raise usage(f"no mutant {name!r}", f"one of: {', '.join(sorted(patches))}")
     return patches[name]

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
+from rig import catalogue
 from rig.errors import infra
+from rig.testbed import mutant_patches
 
 _VARIABLE = "_RIG_COMPLETE"
 """click's: set by the shell's function when it asks `rig` itself."""
@@ -39,8 +39,6 @@ def scenarios(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Families and scenarios that begin like that."""
-    from rig import catalogue  # noqa: PLC0415 - only while a shell asks
-
     names: dict[str, None] = {}
     for entry in catalogue.entries():
         names.update({entry.family: None, entry.id: None})
@@ -50,8 +48,6 @@ def scenarios(
 def mutants(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Names of driver mutants that begin like that."""
-    from rig.paths import REPO  # noqa: PLC0415 - only while a shell asks
-
-    found = sorted(path.stem for path in Path(REPO, "kernel_config", "mutants").glob("*.patch"))
+    """Names of mutants that `--mutant` takes and that begin like that."""
+    found = sorted(mutant_patches())
     return [CompletionItem(name) for name in found if name.startswith(incomplete)]

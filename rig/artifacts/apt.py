@@ -117,15 +117,16 @@ class Apt:
         """
         update = ("apt-get", "update", "-q")
         done = self._run(*update)
-        expired = [EXPIRED.search(line) for line in _errors(done.stderr)]
         if done.returncode == 0:
             return
-        if not expired or None in expired:
+        errors = _errors(done.stderr)
+        expired = [match for line in errors if (match := EXPIRED.search(line))]
+        if not expired or len(expired) < len(errors):
             raise _apt_error(update, done.stderr)
-        suites = ", ".join(match[1] for match in expired if match)
-        age = expired[0][2] if expired[0] else ""
+        suites = ", ".join(match[1] for match in expired)
         self._say(
-            f"  the mirror lags: its lists of {suites} expired {age} ago; taking them as signed"
+            f"  the mirror lags: its lists of {suites} expired {expired[0][2]} ago; "
+            "taking them as signed"
         )
         self._call(*update, "-o", "Acquire::Check-Valid-Until=false")
 

@@ -57,12 +57,13 @@ def unexpected(
         return [(FailureClass.INFRA, sentence)]
     found = []
     rest = [event for event in denials if not any(one.covers(event) for one in expected)]
-    more = len(rest) - 1 + counted - len(denials)
+    unlogged = counted - len(denials)
     if rest:
+        more = len(rest) - 1 + unlogged
         text = told(rest[0]) + (f" (and {more} more)" if more else "")
         found.append((FailureClass.MODEL_VIOLATION, text))
-    elif more >= 0:
-        text = f"firewall: {more + 1} denials more than its log has room for"
+    elif unlogged:
+        text = f"firewall: {unlogged} denials more than its log has room for"
         found.append((FailureClass.MODEL_VIOLATION, text))
     for one in expected:
         seen = sum(one.covers(event) for event in denials)

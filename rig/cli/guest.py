@@ -54,10 +54,12 @@ def running(where: str) -> Path:
     return live.find(where)
 
 
-_OF_NEW = frozenset({
-    "stage", "direct", "kernel", "series", "no_series", "mutant", "contract", "gpu", "coherent",
-    "faults", "qemu_src", "tfa_src", "optee_src", "mcu_fw", "cold", "refresh",
-})  # fmt: skip
+@guest_options
+def _new() -> None:
+    """Nothing but the options of a new guest."""
+
+
+_OF_NEW = frozenset(option.name for option in getattr(_new, "__click_params__"))  # noqa: B009
 
 
 def reopened(folder: Path) -> TestBed:

@@ -58,6 +58,8 @@ def kernel_tree(folder: Path, *, panthor: bool) -> Path:
         (["teeth", "no-such-mutant"], "no mutant 'no-such-mutant'"),
         (["run", "--gpu", "g9999"], "no GPU 'g9999'"),
         (["verdict"], "Missing argument"),
+        (["ssh", "--guest", "live", "--stage", "booted"], "--stage chooses a new guest"),
+        (["gdb", "--guest", "live", "--firewall", "off"], "--firewall chooses a new guest"),
         (["series", "/nowhere/v5.mbox"], "no series at /nowhere/v5.mbox"),
         (["bisect", "a", "b", "--scenario", "driver", "--kernel", "/nowhere"], "is a family"),
         (["bisect", "a", "b", "--scenario", "driver/pings", "--kernel", "/no/x"], "no kernel tree"),

@@ -50,7 +50,10 @@ def running(where: str) -> Path:
         name = parameter.name or ""
         given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
         if given and name in _OF_NEW:
-            raise usage(f"{parameter.opts[0]} chooses a new guest; --guest has one already")
+            raise usage(
+                f"{parameter.opts[0]} chooses a new guest; --guest has one already",
+                f"drop --guest, or {parameter.opts[0]}",
+            )
     return live.find(where)
 
 

@@ -113,7 +113,12 @@ static void cmd_lock(MaliGpu *g, unsigned as)
 {
     MaliAs *a = &g->s.as[as];
 
-    if ((a->lockaddr & 63) + 1 < LOCK_MIN_LOG2) {
+    bool lost = a->lock_lost;
+
+    a->lock_staged = a->lock_lost = 0;
+    if (lost) {
+        mali_known_issue(g, "lock-across-reset", as);
+    } else if ((a->lockaddr & 63) + 1 < LOCK_MIN_LOG2) {
         mali_violation(g, "as-lock-size", "AS %u: LOCKADDR 0x%llx", as,
                        (unsigned long long)a->lockaddr);
     }
@@ -212,6 +217,10 @@ void mali_as_write(MaliGpu *g, unsigned as, uint32_t reg, uint32_t val)
 {
     uint64_t *p = reg64(&g->s.as[as], reg);
 
+    if ((reg & ~4u) == AS_LOCKADDR) {
+        g->s.as[as].lock_staged = 1;
+        g->s.as[as].lock_lost = 0;
+    }
     if (p) {
         *p =
             reg & 4 ? (*p & 0xffffffffu) | (uint64_t)val << 32 : (*p & ~UINT64_C(0xffffffff)) | val;
@@ -222,7 +231,13 @@ void mali_as_write(MaliGpu *g, unsigned as, uint32_t reg, uint32_t val)
 
 void mali_mmu_reset(MaliGpu *g)
 {
-    memset(g->s.as, 0, sizeof(g->s.as));
+    for (unsigned i = 0; i < MALI_NUM_AS; i++) {
+        MaliAs *a = &g->s.as[i];
+        bool lost = a->lock_staged || a->lock_lost;
+
+        memset(a, 0, sizeof(*a));
+        a->lock_lost = lost;
+    }
 }
 
 static const char *access_name(MaliAccess acc)

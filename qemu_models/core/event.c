@@ -171,3 +171,13 @@ void mali_violation(MaliGpu *g, const char *rule, const char *fmt, ...)
     mali_ev_str(&e, "detail", detail);
     mali_ev_end(&e);
 }
+
+void mali_known_issue(MaliGpu *g, const char *issue, unsigned as)
+{
+    MaliEvent e;
+
+    mali_ev_begin(&e, g, "known-issue");
+    mali_ev_str(&e, "issue", issue);
+    mali_ev_u64(&e, "as", as);
+    mali_ev_end(&e);
+}

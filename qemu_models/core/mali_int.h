@@ -64,7 +64,9 @@ typedef struct MaliAs {
     uint32_t fault_status;
     uint32_t tlb_next;
     uint32_t held; /* command + 1 that waits for the end of protected mode; 0: none */
-    uint32_t pad;
+    uint8_t lock_staged; /* LOCKADDR was written, its LOCK did not come yet */
+    uint8_t lock_lost;   /* a reset fell between the two */
+    uint8_t pad[2];
     MaliTlbEntry tlb[MALI_TLB_SIZE];
 } MaliAs;
 
@@ -284,6 +286,8 @@ void mali_ev_arr_pair(MaliEvent *e, uint64_t a, uint64_t b); /* [a,b] */
 void mali_ev_arr_end(MaliEvent *e);
 void mali_ev_end(MaliEvent *e); /* sends it */
 /* A broken contract: counts, and logs {"ev":"violation","rule":rule,"detail":...}. */
+/* What panthor is known to do against the contract: its lines are in rig/gpu/event_table.py. */
+void mali_known_issue(MaliGpu *g, const char *issue, unsigned as);
 void mali_violation(MaliGpu *g, const char *rule, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -171,6 +171,8 @@ EVENTS: tuple[EventRow, ...] = (
              (_CSG, _CS, _VA, _F("addr", "pa"), _F("write", "flag"))),
     EventRow("violation", "the host broke the device's contract",
              (_F("rule", "text"), _F("detail", "text"))),
+    EventRow("known-issue", "the host broke the contract in a way that its driver is known for",
+             (_F("issue", "text", "see below"), _F("as", "number"))),
     EventRow("suppressed", "the log's budget is used up, or there is some again",
              (_F("why", "text", "rate (a virtual second's), total (the device's), over"),
               _F("events", "number", "that were not written so far"))),
@@ -197,6 +199,31 @@ ALL_KINDS: dict[str, EventRow] = {**BY_KIND, **{row.kind: row for row in FIREWAL
 """Of both logs: a kind belongs to one of them."""
 
 
+@dataclass(frozen=True)
+class KnownIssue:
+    """What panthor does against the contract; it fails no scenario, but is told of."""
+
+    name: str
+    where: str
+    """Of Linux 7.3: file:lines below drivers/gpu/drm/panthor."""
+    what: str
+    matters: str
+
+
+KNOWN_ISSUES: tuple[KnownIssue, ...] = (
+    KnownIssue(
+        "lock-across-reset",
+        "panthor_mmu.c:1859-1863, 2046-2056",
+        "A reset falls between the write of LOCKADDR and its LOCK: panthor_mmu_pre_reset() "
+        "stops the queues of VM_BIND, but not the driver's own mappings (suspend buffers, "
+        "ring buffers), which a GROUP_CREATE makes at any time.",
+        "The LOCK works on the register's reset value, a range below the smallest one. The "
+        "reset has disabled the address space as well, so that nothing is translated "
+        "meanwhile; another range would be locked if the VM became active in between.",
+    ),
+)
+
+
 _HEAD = ("| event | field | unit | meaning |", "|---|---|---|---|")
 
 
@@ -216,6 +243,16 @@ def page() -> str:
     ]
     lines += [
         *_rows(EVENTS),
+        "",
+        "# Known issues",
+        "",
+        "Breaches of the contract by the unmodified driver of Linux 7.3, each with its lines.",
+        "They are events, not violations: a verdict does not depend on a race that is not the",
+        "tested series' own.",
+        "",
+        "| issue | where | what | why it matters |",
+        "|---|---|---|---|",
+        *(f"| `{i.name}` | {i.where} | {i.what} | {i.matters} |" for i in KNOWN_ISSUES),
         "",
         "# Events of the firewall",
         "",

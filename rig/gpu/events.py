@@ -21,6 +21,7 @@ KINDS = frozenset(
     {
         *("power", "gpu-cmd", "pwr-cmd", "reset", "mcu-boot", "section", "mcu-halt", "mcu-stop"),
         *("ping", "glb-req", "glb-event", "as-cmd", "mmu-fault", "gpu-fault", "violation"),
+        "known-issue",
         "suppressed",
         *("csg-start", "csg-resume", "csg-suspend", "csg-terminate"),
         *("cs-blocked", "cs-fault", "cs-fatal", "sections-unknown"),

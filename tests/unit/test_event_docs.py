@@ -5,7 +5,15 @@ from __future__ import annotations
 
 import re
 
-from rig.gpu.event_table import BY_KIND, EVENTS, EXCEPTIONS, FIREWALL, MMU_EXCEPTIONS, page
+from rig.gpu.event_table import (
+    BY_KIND,
+    EVENTS,
+    EXCEPTIONS,
+    FIREWALL,
+    KNOWN_ISSUES,
+    MMU_EXCEPTIONS,
+    page,
+)
 from rig.gpu.events import KINDS
 from rig.paths import REPO
 
@@ -78,3 +86,8 @@ def test_exceptions_are_the_models() -> None:
 def test_page_is_current() -> None:
     told = (REPO / "docs" / "events.md").read_text()
     assert told == page(), "run: python -m rig.gpu.event_table > docs/events.md"
+
+
+def test_known_issues_are_the_models() -> None:
+    theirs = set(re.findall(r'mali_known_issue\(g, "([a-z-]+)"', SOURCE))
+    assert theirs == {issue.name for issue in KNOWN_ISSUES}

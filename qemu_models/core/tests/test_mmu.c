@@ -304,6 +304,34 @@ TEST(lock_sizes)
     CHECK(!locked(&v, VA));
 }
 
+/* panthor_mmu.c:1859-1863 beside a reset: between the two writes LOCKADDR is gone. */
+TEST(lock_across_a_reset_is_a_known_issue)
+{
+    Vm v = vm_new();
+    unsigned violations = ev_count(v.m, "violation");
+
+    wr64(v.m, AS_REG(1, AS_LOCKADDR), VA | 14);
+    wr(v.m, GPU_CMD, GPU_CMD_RESET | 1 << 8);
+    as_cmd(v.m, 1, AS_COMMAND_LOCK);
+    CHECK_HAS(ev_last(v.m, "known-issue"), "\"issue\":\"lock-across-reset\",\"as\":1");
+    CHECK_EQ(ev_count(v.m, "violation"), violations);
+    as_cmd(v.m, 1, AS_COMMAND_LOCK); /* once is the reset's doing, twice is the driver's */
+    CHECK_EQ(ev_count(v.m, "violation"), violations + 1);
+    CHECK_EQ(ev_count(v.m, "known-issue"), 1);
+}
+
+TEST(lock_of_nothing_behind_a_reset_is_a_violation)
+{
+    Vm v = vm_new();
+    unsigned violations = ev_count(v.m, "violation");
+
+    as_lock(v.m, 1, VA & ~0x7fffull, 15);
+    wr(v.m, GPU_CMD, GPU_CMD_RESET | 1 << 8);
+    as_cmd(v.m, 1, AS_COMMAND_LOCK);
+    CHECK_EQ(ev_count(v.m, "violation"), violations + 1);
+    CHECK_EQ(ev_count(v.m, "known-issue"), 0);
+}
+
 TEST(mcu_ignores_locks_of_as0)
 {
     Machine *m = mach_boot();

@@ -110,6 +110,8 @@ class Run(msgspec.Struct):
     rows: list[Row] = []
     seconds: float = 0.0
     timings: dict[str, float] = {}
+    reviews: dict[str, tuple[str, ...]] = {}
+    """Scenario -> review findings that it speaks to."""
     schema: int = SCHEMA
 
 
@@ -140,6 +142,8 @@ class Line(msgspec.Struct):
     contract: str = ""
     build_s: float = 0.0
     run_s: float = 0.0
+    reviews: tuple[str, ...] = ()
+    """Review findings that a mutant has."""
 
 
 class Matrix(msgspec.Struct):
@@ -152,6 +156,8 @@ class Matrix(msgspec.Struct):
     started: float
     lines: list[Line] = []
     seconds: float = 0.0
+    rig: str = ""
+    """The rig's version and the digest of its code."""
     schema: int = SCHEMA
 
 
@@ -241,9 +247,14 @@ def arguments_of(options: Options) -> list[str]:
     return out + (["--gpu", options.gpu] if options.gpu != "g610" else [])
 
 
-def begin(bed: TestBed, run_dir: Path, wanted: Sequence[str]) -> Run:
-    """Write run.json before the first guest: a run that is killed still says what it was."""
-    run = Run(["rig", *sys.argv[1:]], time.time(), inputs_of(bed), list(wanted))
+def begin(bed: TestBed, run_dir: Path, wanted: Mapping[str, tuple[str, ...]]) -> Run:
+    """Write run.json before the first guest: a run that is killed still says what it was.
+
+    `wanted`: scenario -> the review findings that it speaks to.
+    """
+    reviews = {scenario: ids for scenario, ids in wanted.items() if ids}
+    argv = ["rig", *sys.argv[1:]]
+    run = Run(argv, time.time(), inputs_of(bed), list(wanted), reviews=reviews)
     save(run_dir / RUN, run)
     return run
 

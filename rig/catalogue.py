@@ -24,6 +24,8 @@ class Entry:
     function: str
     on_demand: str = ""
     """Why it runs only when it is named; empty: it always does."""
+    reviews: tuple[str, ...] = ()
+    """The review findings (`rig.review_table`) that it speaks to."""
 
     @property
     def id(self) -> str:
@@ -57,7 +59,8 @@ def entries(folder: Path = FOLDER) -> list[Entry]:
         for node in body:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 family, name = scenario_id(file, node.name).split("/")
-                found.append(Entry(family, name, file, node.name, reason))
+                reviews = _reviews(node)
+                found.append(Entry(family, name, file, node.name, reason, reviews))
     return found
 
 
@@ -70,6 +73,13 @@ def _on_demand(body: Sequence[ast.stmt]) -> str:
             ):
                 return reason
     return ""
+
+
+def _reviews(function: ast.FunctionDef) -> tuple[str, ...]:
+    """The ids in `@scenario(reviews=(...))`."""
+    calls = [call for call in function.decorator_list if isinstance(call, ast.Call)]
+    given = [key.value for call in calls for key in call.keywords if key.arg == "reviews"]
+    return tuple(ast.literal_eval(given[0])) if given else ()
 
 
 def _parsed(file: Path) -> ast.Module:

@@ -109,7 +109,7 @@ def run(
         raise infra("no scenario was chosen: nothing would be judged", "`rig run --list`")
     started = time.monotonic()
     bed.build_all()
-    record = bundle.begin(bed, run_dir, [entry.id for entry in entries])
+    record = bundle.begin(bed, run_dir, {entry.id: entry.reviews for entry in entries})
     history = Durations(bed.builder.store)
     waiting = sorted(entries, key=lambda entry: history.expected(entry.id), reverse=True)
     count = 1 if on_failure else min(jobs or default_jobs(), len(waiting))

@@ -41,6 +41,8 @@ class Mutant:
     """A broken device instead of a broken driver: rows of the fault plan."""
     firewall: bool = True
     """False: nothing is broken but the firewall, which is off."""
+    reviews: tuple[str, ...] = ()
+    """The review findings (`rig.review_table`) that it has."""
 
     def options(self, base: Options) -> Options:
         """What is under test when this mutant is."""
@@ -81,6 +83,7 @@ def load(table: Path = TABLE) -> list[Mutant]:
             tuple(row["survivors"]),
             tuple(row.get("faults", {}).items()),
             row.get("firewall", True),
+            tuple(row.get("reviews", ())),
         )
         for row in rows
     ]

@@ -38,6 +38,7 @@ _COMMANDS = {
     "completion": "what makes bash or zsh complete rig's commands, options and scenarios",
     "doctor": "what this machine lacks, and the command that gets it",
     "bench": "measure what the rig costs: boots against bare QEMU, verdicts, rates",
+    "reviews": "which findings of the reviews are shown, by which scenario and mutant",
     "teeth": "run the scenarios on broken drivers and devices: each must be caught",
 }
 

@@ -48,4 +48,5 @@ def command(mutants: tuple[str, ...], list_only: bool, cold: bool) -> int:
         out.print(f"{name}: no mutant makes it fail", style="bold red")
     wrong = [one for one in bites if not one.good]
     out.print(f"{len(bites) - len(wrong)} passed, {len(wrong) + len(unproved)} failed")
+    out.print(f"logs: {run_dir}", soft_wrap=True)
     return 1 if wrong or unproved or not bites else 0

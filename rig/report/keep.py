@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rig.bundle import MATRIX, Cell, Line, Matrix, save
+from rig.bundle import MATRIX, Cell, Line, Matrix, rig_version, save
 from rig.series import findings
 from rig.states import Judged, Ruling
 from rig.teeth import Bite
@@ -52,7 +52,9 @@ def keep_teeth(run_dir: Path, bites: Sequence[Bite], seconds: float) -> None:
     lines: dict[str, Line] = {}
     for bite in bites:
         verdict, mutant = bite.verdict, bite.mutant
-        line = lines.setdefault(mutant.name, Line(mutant.name, mutant.finding, []))
+        line = lines.setdefault(
+            mutant.name, Line(mutant.name, mutant.finding, [], mutant.base, reviews=mutant.reviews)
+        )
         line.run_s = round(line.run_s + verdict.seconds, 2)
         line.cells.append(
             Cell(
@@ -70,4 +72,5 @@ def keep_teeth(run_dir: Path, bites: Sequence[Bite], seconds: float) -> None:
 
 def _save(run_dir: Path, kind: str, title: str, lines: list[Line], seconds: float) -> None:
     argv = ["rig", *sys.argv[1:]]
-    save(run_dir / MATRIX, Matrix(kind, title, argv, time.time() - seconds, lines, seconds))
+    started = time.time() - seconds
+    save(run_dir / MATRIX, Matrix(kind, title, argv, started, lines, seconds, rig_version()))

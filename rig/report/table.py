@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from rig.reviews import Shown
 from rig.teeth import Bite
 from rig.verdict.verdict import Outcome, Verdict
 
@@ -87,3 +88,17 @@ def print_bites(console: Console, bites: Sequence[Bite]) -> None:
         console.print(f"{mark} {bite.mutant.name:22} {bite.verdict.scenario:34} {said}")
         if bite.verdict.sentence:
             console.print(f"     {bite.verdict.sentence}", markup=False, soft_wrap=True)
+
+
+def print_reviews(console: Console, found: Sequence[Shown]) -> None:
+    """Finding by finding: what shows it, or why nothing does."""
+    for one in found:
+        console.print(f"[bold]{one.review.id:6}[/] {one.review.means}", soft_wrap=True)
+        for scenario, mutants, contracts in one.proofs:
+            text = f"{scenario} kills {', '.join(mutants)}; passes on {', '.join(contracts)}"
+            console.print(f"       [green]shown[/] {text}", soft_wrap=True)
+        if one.review.unshown:
+            console.print(f"       [yellow]not shown[/] {one.review.unshown}", soft_wrap=True)
+        if not one.good:
+            why = "shown, and the table says it is not" if one.proofs else "nothing here shows it"
+            console.print(f"       [bold red]WRONG[/] {why}", soft_wrap=True)

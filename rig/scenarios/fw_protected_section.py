@@ -33,7 +33,7 @@ def test_in_heap(rig: Scenario) -> None:
     run_a_job(rig)
 
 
-@scenario(stage=PRE_INSMOD)
+@scenario(stage=PRE_INSMOD, reviews=("T-3a",))
 def test_never_touched(rig: Scenario) -> None:
     """What lies in the section survives load, suspend, slow reset and a GPU reset (T-3a).
 
@@ -78,7 +78,7 @@ def test_no_heap(rig: Scenario) -> None:
     run_a_job(rig)
 
 
-@scenario(flavour="direct")
+@scenario(flavour="direct", reviews=("T-4b",))
 def test_heap_too_small(rig: Scenario) -> None:
     """A heap too small for the section: -ENOMEM, nothing kept, a later good load works (T-4b)."""
     rig.add_heap("tiny", 64 << 10)

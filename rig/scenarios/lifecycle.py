@@ -8,7 +8,7 @@ from rig.scenarios.kit import Scenario, check, scenario
 from rig.scenarios.terms import CLOCK
 
 
-@scenario(contracts=("base", "heap-name"), flavour="direct")
+@scenario(contracts=("base", "heap-name"), flavour="direct", reviews=("T-4b",))
 def test_unknown_gpu(rig: Scenario) -> None:
     """A GPU that no driver knows: the probe fails and leaves nothing on; the next one works (T-4b).
 

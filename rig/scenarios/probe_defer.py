@@ -17,7 +17,7 @@ REPROBES = 5
 NO_HEAP = "no-such-heap"
 
 
-@scenario()
+@scenario(reviews=("T-4c", "T-4f", "T-4g"))
 def test_heap_late(rig: Scenario) -> None:
     """The heap is absent at load and comes later (T-4c, T-4g).
 
@@ -44,7 +44,7 @@ def test_heap_late(rig: Scenario) -> None:
     check_prot_sections_lent(rig)
 
 
-@scenario(stage=PRE_INSMOD)
+@scenario(stage=PRE_INSMOD, reviews=("T-4c", "T-4f", "T-4g"))
 def test_name_never_exists(rig: Scenario) -> None:
     """A name that no heap has: every re-probe defers again, the GPU stays off, the name is told.
 
@@ -71,7 +71,7 @@ def test_no_parameter(rig: Scenario) -> None:
     )
 
 
-@scenario(flavour="direct")
+@scenario(flavour="direct", reviews=("T-4a",))
 def test_empty_parameter(rig: Scenario) -> None:
     """An empty name is no name: the driver probes at once (T-4a)."""
     rig.load_panthor(heap="")
@@ -82,7 +82,7 @@ def test_empty_parameter(rig: Scenario) -> None:
     )
 
 
-@scenario(flavour="direct")
+@scenario(flavour="direct", reviews=("T-2a",))
 def test_trailing_newline(rig: Scenario) -> None:
     """A name with a newline behind it, as `echo` makes it, still finds the heap (T-2a)."""
     rig.add_heap("lined", 16 << 20)
@@ -107,7 +107,7 @@ def test_wrong_then_right(rig: Scenario) -> None:
     check_prot_sections_lent(rig)
 
 
-@scenario(flavour="direct")
+@scenario(flavour="direct", reviews=("T-4g2",))
 def test_heap_binds_no_device(rig: Scenario) -> None:
     """A heap arrives without binding a device; the next binding ends the deferral (T-4g2)."""
     rig.load_helper()

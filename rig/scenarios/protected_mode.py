@@ -20,7 +20,7 @@ JOB_TIMEOUT_MS = 5000
 """panthor_sched.c JOB_TIMEOUT_MS: what a queue that nobody lets in ends in."""
 
 
-@scenario(stage=PRE_INSMOD)
+@scenario(stage=PRE_INSMOD, reviews=("T-7h",))
 def test_enter_exit(rig: Scenario) -> None:
     """Each region is asked for once, entered once and left when it ends (T-7h)."""
     rig.load_panthor()
@@ -36,7 +36,7 @@ def test_enter_exit(rig: Scenario) -> None:
               f"the protected suspend buffer at {extent} is not lent to OP-TEE")  # fmt: skip
 
 
-@scenario(flavour="direct")
+@scenario(flavour="direct", reviews=("T-7a",))
 def test_bind_forces_exit(rig: Scenario) -> None:
     """An MMU command waits for normal mode: a ping ends protected mode, and it goes on (T-7a)."""
     holder = hold(rig)
@@ -71,7 +71,7 @@ def test_others_come_back(rig: Scenario) -> None:
     check(back and all(e["restored"] for e in back), "a group put aside was not resumed")
 
 
-@scenario(flavour="direct")
+@scenario(flavour="direct", reviews=("T-7h",))
 def test_back_at_once(rig: Scenario) -> None:
     """Others come back when the region ends, not when the group that had it is done (T-7h)."""
     load(rig)
@@ -89,7 +89,7 @@ def test_back_at_once(rig: Scenario) -> None:
     check_unharmed(rig, other)
 
 
-@scenario(flavour="direct")
+@scenario(flavour="direct", reviews=("T-7c",))
 def test_fault(rig: Scenario) -> None:
     """Each fault in protected mode: one reset, its group is lost, the others are not (T-7c)."""
     load(rig)
@@ -105,19 +105,19 @@ def test_fault(rig: Scenario) -> None:
     check_works(rig)
 
 
-@scenario(flavour="direct")
+@scenario(flavour="direct", reviews=("T-7n",))
 def test_entry_unanswered(rig: Scenario) -> None:
     """A firmware that does not answer PROTM_ENTER: reset, only the group that asked is lost."""
     check_entry(rig, "protm-enter-never", bystander_jobs=28)
 
 
-@scenario(flavour="direct")
+@scenario(flavour="direct", reviews=("T-7n",))
 def test_entry_without_effect(rig: Scenario) -> None:
     """A GPU that does not say it is in protected mode: reset, only the group is lost (T-7n)."""
     check_entry(rig, "protm-status-never", bystander_jobs=12)
 
 
-@scenario(flavour="direct")
+@scenario(flavour="direct", reviews=("T-7d",))
 def test_spurious_exit(rig: Scenario) -> None:
     """PROTM_EXIT while nobody is in protected mode changes nothing (T-7d)."""
     load(rig)
@@ -128,7 +128,7 @@ def test_spurious_exit(rig: Scenario) -> None:
     check_works(rig)
 
 
-@scenario(flavour="direct")
+@scenario(flavour="direct", reviews=("T-7e", "T-8a"))
 def test_group_without_flag(rig: Scenario) -> None:
     """A region in a group without the flag kills it at once, not after the job timeout (T-7e)."""
     load(rig)

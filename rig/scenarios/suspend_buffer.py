@@ -70,7 +70,7 @@ def test_state_survives(rig: Scenario) -> None:
           FailureClass.INFRA)  # fmt: skip
 
 
-@scenario()
+@scenario(reviews=("T-4d",))
 def test_returned(rig: Scenario) -> None:
     """Destroying groups and unloading gives every byte back; OP-TEE gets its reclaim."""
     rig.shell = rig.ssh
@@ -87,7 +87,7 @@ def test_returned(rig: Scenario) -> None:
     rig.settle(lambda: len(rig.lent()), 0, "ranges still lent to OP-TEE after the unload")
 
 
-@scenario(flavour="direct")
+@scenario(flavour="direct", reviews=("T-4m",))
 def test_exhaustion(rig: Scenario) -> None:
     """A full heap fails the next group only, with -ENOMEM (T-4m)."""
     loaded, group = demand(rig)
@@ -126,7 +126,7 @@ def demand(rig: Scenario) -> tuple[int, int]:
     return loaded, groups // ROOM
 
 
-@scenario(stage=PRE_INSMOD)
+@scenario(stage=PRE_INSMOD, reviews=("T-4d",))
 def test_cycles(rig: Scenario) -> None:
     """Loads and unloads, each with groups that come and go, end where they began."""
     before, held = rig.dmabufs(), rig.references()

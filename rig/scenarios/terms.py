@@ -46,6 +46,7 @@ class Spec:
     contracts: tuple[str, ...]
     config: GuestConfig
     stage: str = BOOTED
+    reviews: tuple[str, ...] = ()
 
 
 def scenario(
@@ -54,14 +55,17 @@ def scenario(
     flavour: Flavour = "secure",
     faults: dict[str, int] | None = None,
     stage: StageName = BOOTED,
+    reviews: tuple[str, ...] = (),
 ) -> pytest.MarkDecorator:
     """Mark a test function as a scenario and say on what it runs.
 
     `contracts`: those it applies to. `flavour`: secure (TF-A, OP-TEE) or direct.
     `faults`: the device's fault plan at start. `stage`: how far the guest is when it starts:
-    booted (no module loaded) or pre-insmod (OP-TEE's driver and heap are there).
+    booted (no module loaded) or pre-insmod (OP-TEE's driver and heap are there). `reviews`:
+    the review findings (`rig.review_table`) that a driver with them fails it for.
     """
-    return pytest.mark.scenario(Spec(contracts, GuestConfig(flavour, faults or {}), stage))
+    config = GuestConfig(flavour, faults or {})
+    return pytest.mark.scenario(Spec(contracts, config, stage, reviews))
 
 
 def check(condition: object, sentence: str, failure: FailureClass = FailureClass.ASSERT) -> None:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from rig.bundle import RUN
 from rig.errors import FailureClass
 from rig.verdict.signature import signature_of
 from rig.verdict.verdict import Outcome, Verdict
@@ -29,6 +32,8 @@ class Ran:
     verdicts: dict[str, dict[str, Any]]
     """Scenario id → its row of the JSON file; empty when there was no run."""
     junit: Path
+    kept: Path
+    """A folder with the run's run.json, which the rig's own folder may lose to later runs."""
 
 
 def told(ran: Ran) -> dict[str, tuple[str, str | None]]:
@@ -65,4 +70,13 @@ def _call(arguments: list[str], json_file: Path) -> Ran:
     output = ended.stdout + ended.stderr
     print(output)  # pytest shows it when a test fails
     rows = json.loads(json_file.read_text())["verdicts"] if json_file.exists() else []
-    return Ran(ended.returncode, output, {row["scenario"]: row for row in rows}, junit)
+    keep(output, RUN, junit.parent)
+    verdicts = {row["scenario"]: row for row in rows}
+    return Ran(ended.returncode, output, verdicts, junit, junit.parent)
+
+
+def keep(output: str, name: str, folder: Path) -> None:
+    """Copy a result out of the run's folder, which the output of the rig names."""
+    told = re.search(r"^logs: (\S+)$", output, re.MULTILINE)
+    if told:
+        shutil.copy(Path(told[1], name), folder)

@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rig.judge",),
     ("rig.durations",),
     ("rig.runner",),
-    ("rig.teeth", "rig.states", "rig.watch"),
+    ("rig.teeth", "rig.states", "rig.watch", "rig.review_table", "rig.reviews"),
     ("rig.series", "rig.bisect"),
     ("rig.report", "rig.bench"),
     ("rig.cli",),

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""Which review findings the results on disk show: id -> scenarios -> mutants -> contracts.
+
+A finding is shown by a scenario that speaks to it, passed on the contract, and failed, for
+the right reason, on a mutant that has the defect. Both are read from `run.json` and
+`matrix.json`; what scenarios and mutants merely say of themselves counts for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rig.bundle import MATRIX, RUN, Matrix, Run, load, rig_version
+from rig.errors import usage
+from rig.review_table import REVIEWS, Review
+from rig.verdict.verdict import Outcome
+
+_PASS, _FAIL = Outcome.PASS.value, Outcome.FAIL.value
+TEETH = "teeth"
+
+
+@dataclass
+class Evidence:
+    """What results say, keyed by finding and scenario."""
+
+    passed: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
+    """(finding, scenario) -> contracts or series that it passed on."""
+    killed: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
+    """(finding, scenario) -> mutants with the finding that it failed on, as it had to."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One finding, and what shows it."""
+
+    review: Review
+    proofs: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
+    """(scenario, mutants it killed, contracts it passed on), the complete ones only."""
+
+    @property
+    def good(self) -> bool:
+        """Whether it is shown, or the table says why it cannot be; both at once is wrong."""
+        return bool(self.proofs) != bool(self.review.unshown)
+
+
+def gather(folders: Iterable[Path]) -> Evidence:
+    """Read the results of runs and of mutants' runs; those of another rig are left out.
+
+    Raises `RigError` (USAGE) for a folder that is no run's.
+    """
+    runs, matrices = [], []
+    for folder in folders:
+        if (folder / MATRIX).exists():
+            matrices.append(load(folder / MATRIX, Matrix))
+        else:
+            runs.append(load(folder / RUN, Run))
+    runs = [run for run in runs if run.inputs.rig == rig_version()]
+    found = Evidence()
+    speaks: dict[str, tuple[str, ...]] = {}
+    for run in runs:
+        speaks.update(run.reviews)
+        _add_run(found, run)
+    for matrix in matrices:
+        if matrix.kind == TEETH and matrix.rig == rig_version():
+            _add_teeth(found, matrix, speaks)
+    return found
+
+
+def _add_run(found: Evidence, run: Run) -> None:
+    """A run on an unbroken driver and device, behind a firewall: its passes."""
+    inputs = run.inputs
+    if inputs.faults or not inputs.firewall or "--mutant" in inputs.options:
+        return
+    for row in run.rows:
+        for name in run.reviews.get(row.scenario, ()) if row.outcome == _PASS else ():
+            found.passed.setdefault((name, row.scenario), {})[label(run)] = None
+
+
+def _add_teeth(found: Evidence, matrix: Matrix, speaks: dict[str, tuple[str, ...]]) -> None:
+    """Killers that failed for the reason of the mutant's row."""
+    for line in matrix.lines:
+        for cell in line.cells:
+            if not (cell.good and cell.wanted == cell.outcome == _FAIL):
+                continue
+            for name in set(line.reviews).intersection(speaks.get(cell.scenario, ())):
+                found.killed.setdefault((name, cell.scenario), {})[line.name] = None
+
+
+def label(run: Run) -> str:
+    """What a run was on: the names of the series that were applied, or the contract found."""
+    names = [Path(patches.path).name for patches in run.inputs.patches]
+    return "+".join(names) or run.inputs.contract
+
+
+def judge(found: Evidence, contract: str, reviews: Sequence[Review] = REVIEWS) -> list[Shown]:
+    """Each finding with what shows it on `contract`, in the table's order."""
+    return [Shown(review, _proofs(found, contract, review)) for review in reviews]
+
+
+def _proofs(
+    found: Evidence, contract: str, review: Review
+) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
+    proofs = []
+    for (name, scenario), contracts in found.passed.items():
+        mutants = found.killed.get((name, scenario), {})
+        if name == review.id and contract in contracts and mutants:
+            proofs.append((scenario, tuple(mutants), tuple(contracts)))
+    return tuple(sorted(proofs))
+
+
+def newest(runs: Path) -> list[Path]:
+    """Folders of finished runs, the newest last. Raises `RigError` (USAGE) when there is none."""
+    found = [
+        path for path in sorted(runs.glob("*")) if any((path / n).exists() for n in (RUN, MATRIX))
+    ]
+    if not found:
+        raise usage(f"no run in {runs}", "`rig run` and `rig teeth` make some")
+    return found

@@ -63,7 +63,7 @@ typedef struct MaliAs {
     uint64_t fault_addr;
     uint32_t fault_status;
     uint32_t tlb_next;
-    uint32_t held; /* command + 1 that waits for the end of protected mode; 0: none */
+    uint32_t held;       /* command + 1 that waits for the end of protected mode; 0: none */
     uint8_t lock_staged; /* LOCKADDR was written, its LOCK did not come yet */
     uint8_t lock_lost;   /* a reset fell between the two */
     uint8_t pad[2];

@@ -27,6 +27,7 @@ from rig.errors import FailureClass, infra, usage
 from rig.kernel.patches import load_series
 from rig.kernel.repo import Tree
 from rig.leftovers import SCRATCH
+from rig.machine.launch import Soc
 from rig.paths import REPO
 from rig.testbed import Options, TestBed
 from rig.ui import Reporter
@@ -79,8 +80,9 @@ class Inputs(msgspec.Struct):
     """Arguments of `rig` that choose all this."""
     firewall: bool = True
     cold: bool = False
-    coherent: bool = False
     """Guests were booted, not restored from snapshots."""
+    coherent: bool = False
+    soc: Soc = "rk3588"
 
 
 class Row(msgspec.Struct):
@@ -209,6 +211,7 @@ def inputs_of(bed: TestBed) -> Inputs:
         gpu=options.gpu,
         faults=dict(options.faults),
         coherent=options.coherent,
+        soc=options.soc,
         soak=options.soak,
         firewall=options.firewall,
         artifacts={part: _folder(bed, part).name for part in PARTS},
@@ -244,7 +247,11 @@ def arguments_of(options: Options) -> list[str]:
         out += ["--fault", f"{fault}={value}"]
     if not options.firewall:
         out += ["--firewall", "off"]
-    return out + (["--gpu", options.gpu] if options.gpu != "g610" else [])
+    plain = Options()
+    for name in ("gpu", "soc"):
+        if (value := getattr(options, name)) != getattr(plain, name):
+            out += [f"--{name}", value]
+    return out
 
 
 def begin(bed: TestBed, run_dir: Path, wanted: Mapping[str, tuple[str, ...]]) -> Run:
@@ -319,7 +326,7 @@ def reopen(inputs: Inputs, ui: Reporter) -> TestBed:
     """
     bed = TestBed(Options(gpu=inputs.gpu, faults=tuple(inputs.faults.items())), ui)
     bed.options = replace(bed.options, soak=inputs.soak, firewall=inputs.firewall, cold=inputs.cold,
-                          coherent=inputs.coherent)  # fmt: skip
+                          coherent=inputs.coherent, soc=inputs.soc)  # fmt: skip
     bed.tree = Tree(inputs.tree, inputs.label)
     gone = []
     for part, (kind, file) in PARTS.items():

@@ -181,7 +181,6 @@ class Session:
     def spec(self) -> LaunchSpec:
         """The machine, without an initramfs."""
         config = self.config
-        faults = {f"fault-{name}": value for name, value in self.faults.items()}
         return LaunchSpec(
             qemu=self.bed.qemu / "bin" / "qemu-system-aarch64",
             flavour=config.flavour,
@@ -192,9 +191,14 @@ class Session:
             flash=self.bed.firmware / "flash.bin" if config.flavour == "secure" else None,
             smp=config.smp,
             memory_mib=config.memory_mib,
-            gpu=GpuSpec(self.bed.gpu.name, self.bed.options.coherent, faults=faults),
+            gpu=self._gpu_spec(),
             firewall=self.bed.options.firewall,
         )
+
+    def _gpu_spec(self) -> GpuSpec:
+        options = self.bed.options
+        faults = {f"fault-{name}": value for name, value in self.faults.items()}
+        return GpuSpec(self.bed.gpu.name, options.coherent, options.soc, faults=faults)
 
     @property
     def mcu_firmware(self) -> bytes:

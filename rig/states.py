@@ -168,7 +168,8 @@ def _inputs(bed: TestBed, entry: Entry, turn: int) -> dict[str, str]:
         "mcu": bed.mcu_firmware.parent.name,
         "start": "boot" if options.cold else "snapshot",
         "device": (
-            f"{options.gpu} {options.coherent} {sorted(options.faults)} firewall={options.firewall}"
+            f"{options.gpu} {options.coherent} {options.soc} {sorted(options.faults)} "
+            f"firewall={options.firewall}"
         ),
         "file": files_digest([entry.file]),
         "rig": _rig_digest(),

@@ -20,6 +20,7 @@ from rig.kernel.contract import Contract, Detected, by_name, detect
 from rig.kernel.module import ModuleInfo, module_info
 from rig.kernel.patches import load_series
 from rig.kernel.repo import KernelRepo, Tree, require_kernel
+from rig.machine.launch import Soc
 from rig.paths import REPO
 from rig.store import Store
 from rig.ui import Reporter
@@ -47,6 +48,8 @@ class Options:
     gpu: str = "g610"
     coherent: bool = False
     """The GPU sees the CPU's caches: `dma-coherent` and ACE-Lite, unlike an RK3588."""
+    soc: Soc = "rk3588"
+    """Whose GPU node the device tree has; an MT8196's makes the driver set an ASN hash."""
     qemu_src: Path | None = None
     tfa_src: Path | None = None
     optee_src: Path | None = None

@@ -33,6 +33,8 @@ _PATCHES = (
 _MACHINE = (
     click.option("--gpu", default="g610", show_default=True, help="Row of the GPU table."),
     click.option("--coherent", is_flag=True, help="The GPU sees the CPU's caches."),
+    click.option("--soc", type=click.Choice(["rk3588", "mt8196"]), default="rk3588",
+                 show_default=True, help="Whose GPU node the device tree has."),
     click.option("--fault", "faults", multiple=True, metavar="NAME=N",
                  help="Break the device: a row of its fault plan."),
     click.option("--firewall", type=click.Choice(["on", "off"]), default="on", show_default=True,

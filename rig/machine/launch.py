@@ -17,6 +17,8 @@ from typing import Literal
 from rig.errors import usage
 
 Flavour = Literal["secure", "direct"]
+Soc = Literal["rk3588", "mt8196"]
+"""Whose GPU node the device tree has."""
 Property = str | int | bool
 
 RAM_BASE = 0x4000_0000
@@ -40,6 +42,7 @@ class GpuSpec:
     gpu: str
     """Row of the GPU table, such as ``g610``."""
     coherent: bool = True
+    soc: Soc = "rk3588"
     cs_ips: int | None = None
     """Command-stream instructions a virtual second; None leaves the model's default."""
     faults: Mapping[str, Property] = field(default_factory=dict)
@@ -51,6 +54,8 @@ class GpuSpec:
         properties: dict[str, Property] = {"id": "gpu", "gpu": self.gpu, "coherent": self.coherent}
         if self.cs_ips is not None:
             properties["cs-ips"] = self.cs_ips
+        if self.soc == "mt8196":
+            properties["dt-mt8196"] = True
         return _option(
             self.device,
             **properties,

@@ -77,6 +77,12 @@ def test_coherent(qemu_binary: Path, tmp_path: Path) -> None:
     assert "dma-noncoherent" not in gpu
 
 
+def test_mt8196(qemu_binary: Path, tmp_path: Path) -> None:
+    """The node that makes panthor set the L2's ASN hash (panthor_drv.c:1884)."""
+    gpu = dump(qemu_binary, tmp_path, ",dt-mt8196=on")[GPU]
+    assert gpu["compatible"] == b"mediatek,mt8196-mali\0arm,mali-valhall-csf\0"
+
+
 @pytest.mark.parametrize(
     ("off", "properties"),
     [

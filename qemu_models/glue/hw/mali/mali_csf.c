@@ -449,6 +449,7 @@ static const Property mali_csf_properties[] = {
     DEFINE_PROP_BOOL("dt-clock", MaliCsf, fdt.clock, true),
     DEFINE_PROP_BOOL("dt-opp", MaliCsf, fdt.opp, true),
     DEFINE_PROP_BOOL("dt-supplies", MaliCsf, fdt.supplies, true),
+    DEFINE_PROP_BOOL("dt-mt8196", MaliCsf, fdt.mt8196, false),
 };
 
 static void mali_csf_class_init(ObjectClass *klass, MaliClassData *data)

@@ -65,7 +65,8 @@ static void add_supplies(void *fdt, const char *gpu)
 
 void mali_fdt_add(void *fdt, const MaliFdtConfig *cfg, hwaddr base, unsigned spi)
 {
-    static const char compatible[] = "rockchip,rk3588-mali\0arm,mali-valhall-csf";
+    static const char rk3588[] = "rockchip,rk3588-mali\0arm,mali-valhall-csf";
+    static const char mt8196[] = "mediatek,mt8196-mali\0arm,mali-valhall-csf"; /* as long */
     static const char lines[] = "job\0mmu\0gpu"; /* the order of MaliIrq */
     g_autofree char *gpu = g_strdup_printf("/gpu@%" HWADDR_PRIx, base);
 
@@ -73,7 +74,7 @@ void mali_fdt_add(void *fdt, const MaliFdtConfig *cfg, hwaddr base, unsigned spi
         return;
     }
     qemu_fdt_add_subnode(fdt, gpu);
-    qemu_fdt_setprop(fdt, gpu, "compatible", compatible, sizeof(compatible));
+    qemu_fdt_setprop(fdt, gpu, "compatible", cfg->mt8196 ? mt8196 : rk3588, sizeof(rk3588));
     qemu_fdt_setprop_sized_cells(fdt, gpu, "reg", 2, base, 2, (uint64_t)MALI_MMIO_SIZE);
     qemu_fdt_setprop_cells(fdt, gpu, "interrupts", SPI, spi + MALI_IRQ_JOB, LEVEL_HIGH, SPI,
                            spi + MALI_IRQ_MMU, LEVEL_HIGH, SPI, spi + MALI_IRQ_GPU, LEVEL_HIGH);

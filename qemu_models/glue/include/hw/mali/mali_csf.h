@@ -26,6 +26,7 @@ typedef struct MaliFdtConfig {
     bool opp;      /* "dt-opp" */
     bool supplies; /* "dt-supplies" */
     bool coherent; /* "coherent": dma-(non)coherent, together with the register bit */
+    bool mt8196;   /* "dt-mt8196": that SoC's node, whose L2 wants a hash of its own */
 } MaliFdtConfig;
 
 void mali_fdt_add(void *fdt, const MaliFdtConfig *cfg, hwaddr base, unsigned spi);

@@ -112,6 +112,7 @@ class Run(msgspec.Struct):
     rows: list[Row] = []
     seconds: float = 0.0
     timings: dict[str, float] = {}
+    """Stage before the guests -> s."""
     reviews: dict[str, tuple[str, ...]] = {}
     """Scenario -> review findings that it speaks to."""
     schema: int = SCHEMA
@@ -133,6 +134,7 @@ class Cell(msgspec.Struct):
     """What it had to be (mutants); empty when nothing was foretold."""
     good: bool = True
     run_dir: str | None = None
+    notes: list[Note] = []
 
 
 class Line(msgspec.Struct):

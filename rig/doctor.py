@@ -65,6 +65,7 @@ TEST = (
     Requirement("shellcheck", "shell scripts", command="shellcheck"),
     Requirement("zsh", "completion in it", command="zsh"),
 )
+BROWSER = (Requirement("chromium", "the report in a real browser", command="chromium"),)
 _FUZZER = "/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a"
 FUZZ = (
     Requirement("clang-14", "the compiler", command="clang-14"),
@@ -87,6 +88,7 @@ NEEDS = {
     "ssh": Need("rig ssh", SSH),
     "gdb": Need("rig gdb", GDB),
     "test": Need("make test", TEST),
+    "browser": Need("make nightly: the report's test", BROWSER),
     "fuzz": Need("make fuzz", FUZZ),
 }
 """By the name that `--for` takes. Nothing installs or asks for what another command needs."""

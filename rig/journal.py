@@ -9,6 +9,7 @@ time also has `seconds`. Appending is all that is done while a guest runs: about
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from typing import Any
 import msgspec
 
 NAME = "journal.jsonl"
+_PRINTK = re.compile(r"(?:<\d+>)?\[ *(\d+\.\d+)\]")
 _TEXT_MAX = 4000
 """Characters kept of one text: a journal is read by people."""
 
@@ -96,13 +98,12 @@ class Clocks:
         journal.after_step = self.look
 
     def kernel_line(self, line: str) -> None:
-        """One line of the kernel's log arrived: ``[    1.234567] …``."""
+        """One line of the kernel's log arrived: ``<6>[    1.234567] …``."""
         now = time.monotonic_ns()
-        seconds = line[1:].partition("]")[0].strip()
-        try:
-            lag = now - round(float(seconds) * 1e9)
-        except ValueError:
+        if (match := _PRINTK.match(line)) is None:
             return
+        seconds = match[1]
+        lag = now - round(float(seconds) * 1e9)
         if self._least is None or lag < self._least:
             self._least = lag
             self._journal.add(Entry(now, "printk", seconds))

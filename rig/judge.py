@@ -205,12 +205,12 @@ def _inspect(session: Session) -> None:
     """inspect.txt: what drgn finds, or why it found nothing. Never a verdict."""
     if session.vm.pid is None or not introspect.available():
         return
-    from rig.introspect import look, view  # noqa: PLC0415 - drgn is an extra, and takes 0.1 s
+    from rig.introspect import look  # noqa: PLC0415 - drgn is an extra, and takes 0.1 s
 
     try:
         look.keep(session)
     except RigError as error:
-        (session.run_dir / view.NAME).write_text(f"{error.message}\n")
+        (session.run_dir / introspect.NAME).write_text(f"{error.message}\n")
 
 
 def _not_applicable(error: BaseException | None) -> bool:

@@ -125,6 +125,7 @@ def run(
     history.update(verdicts.values())
     ordered = [verdicts[entry.id] for entry in entries]
     result = RunResult(ordered, run_dir, time.monotonic() - started)
+    record.timings = {name: round(seconds, 3) for name, seconds in bed.ui.timings.items()}
     bundle.finish(record, run_dir, ordered, result.seconds)
     return result
 

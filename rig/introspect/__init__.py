@@ -11,6 +11,9 @@ import importlib.util
 
 from rig.errors import usage
 
+NAME = "inspect.txt"
+"""Where a failed scenario keeps what was found, in its guest's folder."""
+
 
 def require() -> None:
     """Raise `RigError` (USAGE) without drgn: ask before importing the rest of this package."""

@@ -11,8 +11,8 @@ from drgn import FaultError
 
 from rig.errors import infra
 from rig.gpu.events import EventLog
-from rig.introspect import driver, program
-from rig.introspect.view import NAME, View, compare, text
+from rig.introspect import NAME, driver, program
+from rig.introspect.view import View, compare, text
 from rig.live import MONITOR, RUNNING, monitor
 from rig.machine.qmp import Qmp
 from rig.session import Session

@@ -11,8 +11,6 @@ from rig.gpu.events import Event
 from rig.introspect import device as gpu
 from rig.introspect import driver
 
-NAME = "inspect.txt"
-
 
 class View(msgspec.Struct):
     """Both, and where they differ."""

@@ -4,46 +4,71 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
-from rig.bundle import GUEST, MATRIX, RUN, Guest, Matrix, Row, Run, load
-from rig.errors import usage
+from rig.bundle import GUEST, MATRIX, RUN, Cell, Guest, Matrix, Row, Run, load
+from rig.errors import FailureClass, usage
+from rig.introspect import NAME as INSPECT
+from rig.report import pack
+from rig.report.history import Timing, timings
 from rig.report.timeline import SOURCES, Mark, printable, timeline
 
 NAME = "report.html"
-MAX_ROWS = 3000
+MAX_ROWS = 40_000
 """Rows of one guest's time line, the last ones; what was before is in the files."""
+MANY = 8
+"""Verdicts from which on their table has a filter."""
+UNFOLDED = 3
+"""Failures whose guests are shown at once."""
 _LAST = 8
 _ORDER = ("FAIL", "ERROR", "NOT_APPLICABLE", "PASS")
+_HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Story:
     """One scenario for the reader."""
 
+    id: str
+    """Of its part of the page."""
     row: Row
     guest: Guest | None
-    marks: Sequence[Mark]
+    last: Sequence[Mark]
+    """What happened last, without the noise of the console's shell."""
+    count: int
+    """Rows of its time line."""
     left_out: int
-    """Rows of the time line that were before `marks`."""
+    """Rows that were before those."""
+    packed: str
+    """Time line and memory map, for the script."""
+    inspected: str
 
     @property
     def bad(self) -> bool:
         """Whether it needs to be explained."""
         return self.row.outcome in ("FAIL", "ERROR")
 
+
+@dataclass(frozen=True)
+class Part:
+    """One run of the page."""
+
+    folder: str
+    run: Run
+    stories: Sequence[Story]
+    timings: Sequence[Timing]
+
     @property
-    def last(self) -> list[Mark]:
-        """What happened last, without the noise of the console's shell."""
-        return [m for m in self.marks if m.source != "tty" and not _token(m)][-_LAST:]
-
-
-def _token(mark: Mark) -> bool:
-    return "rig-token-" in mark.text
+    def counts(self) -> dict[str, int]:
+        """Outcome -> verdicts, the worst first."""
+        found = Counter(story.row.outcome for story in self.stories)
+        return {outcome: found[outcome] for outcome in _ORDER if found[outcome]}
 
 
 def write(run_dir: Path) -> Path:
@@ -56,14 +81,30 @@ def write(run_dir: Path) -> Path:
 
 def render(run_dir: Path) -> str:
     """The page. A folder with a matrix (series, mutants) shows it, and the runs below it."""
+    run_dir = run_dir.absolute()
     matrix = load(run_dir / MATRIX, Matrix) if (run_dir / MATRIX).exists() else None
     folders = [path.parent for path in sorted(run_dir.rglob(RUN))]
-    if not folders:
+    if not folders and matrix is None:
         raise usage(f"{run_dir} is no run of this rig: it has no {RUN}", "`rig run` makes one")
-    runs = [(folder, load(folder / RUN, Run)) for folder in folders]
-    stories = [(folder.relative_to(run_dir), run, _stories(folder, run)) for folder, run in runs]
+    parts = [_part(run_dir, folder, number) for number, folder in enumerate(folders)]
+    ids = {
+        str(folder / story.row.folder): story.id
+        for folder, part in zip(folders, parts, strict=True)
+        for story in part.stories
+        if story.row.folder is not None and story.packed
+    }
+    return _environment().get_template("report.html.j2").render(
+        name=run_dir.name, matrix=matrix, parts=parts, sources=SOURCES, many=MANY,
+        columns=_columns(matrix), cells=_cells(matrix), link=lambda cell: ids.get(cell.run_dir),
+        meaning={kind.name: kind.meaning for kind in FailureClass}, unfolded=UNFOLDED,
+        css=Markup((_HERE / "report.css").read_text()),  # ours: no log is in it
+        js=Markup((_HERE / "report.js").read_text()),
+    )  # fmt: skip
+
+
+def _environment() -> Environment:
     env = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(_HERE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -71,20 +112,40 @@ def render(run_dir: Path) -> str:
     )
     env.filters["clean"] = printable
     env.filters["day"] = lambda s: time.strftime("%Y-%m-%d %H:%M", time.localtime(s))
-    return env.get_template("report.html.j2").render(
-        name=run_dir.name, matrix=matrix, runs=stories, sources=SOURCES
-    )
+    return env
 
 
-def _stories(folder: Path, run: Run) -> list[Story]:
+def _columns(matrix: Matrix | None) -> list[str]:
+    """Every scenario of a matrix, as they appear."""
+    lines = matrix.lines if matrix else []
+    return list(dict.fromkeys(cell.scenario for line in lines for cell in line.cells))
+
+
+def _cells(matrix: Matrix | None) -> list[dict[str, Cell]]:
+    lines = matrix.lines if matrix else []
+    return [{cell.scenario: cell for cell in line.cells} for line in lines]
+
+
+def _part(run_dir: Path, folder: Path, number: int) -> Part:
+    run = load(folder / RUN, Run)
     rows = sorted(run.rows, key=lambda row: (_ORDER.index(row.outcome), row.scenario))
-    return [_story(folder, row) for row in rows]
+    stories = list(_stories(folder, rows, number))
+    inside = folder.relative_to(run_dir)
+    return Part("" if inside == Path() else str(inside), run, stories, timings(folder, run))
 
 
-def _story(folder: Path, row: Row) -> Story:
-    if row.folder is None:
-        return Story(row, None, [], 0)
-    below = folder / row.folder
+def _stories(folder: Path, rows: Sequence[Row], part: int) -> Iterator[Story]:
+    for number, row in enumerate(rows):
+        yield _story(folder, row, f"g{part}-{number}")
+
+
+def _story(folder: Path, row: Row, name: str) -> Story:
+    if row.folder is None or not (below := folder / row.folder).is_dir():
+        return Story(name, row, None, [], 0, 0, "", "")
     guest = load(below / GUEST, Guest) if (below / GUEST).exists() else None
     marks = timeline(below, guest.expected if guest else [])
-    return Story(row, guest, marks[-MAX_ROWS:], max(0, len(marks) - MAX_ROWS))
+    last = [m for m in marks if m.source != "tty" and "rig-token-" not in m.text][-_LAST:]
+    kept = marks[-MAX_ROWS:]
+    inspected = (below / INSPECT).read_text() if (below / INSPECT).exists() else ""
+    packed = pack.packed(below, kept) if kept else ""
+    return Story(name, row, guest, last, len(kept), len(marks) - len(kept), packed, inspected)

@@ -44,6 +44,7 @@ def _cell(judged: Judged, fresh: bool) -> Cell:
         signature.id if signature else None,
         fresh,
         run_dir=str(verdict.run_dir) if verdict.run_dir else None,
+        notes=list(verdict.notes),
     )
 
 
@@ -65,6 +66,7 @@ def keep_teeth(run_dir: Path, bites: Sequence[Bite], seconds: float) -> None:
                 wanted=bite.wanted.value,
                 good=bite.good,
                 run_dir=str(verdict.run_dir) if verdict.run_dir else None,
+                notes=list(verdict.notes),
             )
         )
     _save(run_dir, "teeth", "mutants of driver and device", list(lines.values()), seconds)

@@ -22,8 +22,9 @@ from rig.journal import NAME as JOURNAL
 from rig.journal import Entry, read
 from rig.verdict import klog, seclog
 
-SOURCES = ("kernel", "tty", "secure", "gpu", "firewall", "step", "qmp")
+SOURCES = ("driver", "kernel", "tty", "secure", "gpu", "firewall", "step", "qmp")
 _HEADER = re.compile(r"\[ *(\d+\.\d{6})\](?:\[ *[TC]\d+\])? ?")
+_DRIVER = re.compile(r"\bpanthor\b|\[drm\b")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _STEPS = ("stage", "step", "spawn", "note")
 
@@ -149,7 +150,8 @@ def _kernel(path: Path, clock: Clock, expected: Sequence[klog.Expected]) -> list
         if before.strip():
             marks.append(Mark(now, "tty", printable(before.rstrip()), late=True))
         if stamp:
-            marks.append(Mark(now, "kernel", printable(after), number in bad))
+            source = "driver" if _DRIVER.search(after) else "kernel"
+            marks.append(Mark(now, source, printable(after), number in bad))
     return marks
 
 

@@ -46,7 +46,7 @@ def test_a_torn_last_line_is_left_out_a_torn_middle_is_an_error(tmp_path: Path) 
 def test_clocks_note_the_least_lag_and_the_secure_log(tmp_path: Path) -> None:
     book, secure = Journal(tmp_path / "j"), tmp_path / "secure.log"
     clocks = Clocks(book, secure)
-    clocks.kernel_line("[    1.000000] a")
+    clocks.kernel_line("<6>[    1.000000] a")
     secure.write_text("I/TC: hello\n")
     clocks.kernel_line("[    0.500000] later than it says")
     with book.step("step", "x"):

@@ -10,6 +10,7 @@ content (`rig.states`), so the same bisection goes on where Ctrl-C ended it.
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,6 +24,9 @@ from rig.series import states_of
 from rig.states import Judged, Ruling, State, stop_if_rig_failed
 from rig.verdict.signature import Signature, signature_of
 from rig.verdict.verdict import Outcome, Verdict
+
+SURE = 0.99
+"""A confidence that wants no more runs."""
 
 
 class History(Protocol):
@@ -70,10 +74,17 @@ class GitHistory:
         self._revisions, self._repo, self._fixups = revisions, repo, fixups
 
     def state(self, name: str) -> State:
-        """A commit with the fix-ups; where they do not apply there is no tree."""
+        """A commit with the fix-ups that it lacks; where one does not apply there is no tree."""
         title = self._revisions.subject(name)
-        last = states_of(self._repo, self._revisions.tree(name), self._fixups, "fix-ups")[-1]
-        return State(name, title, last.tree, last.refusal)
+        tree = self._revisions.tree(name)
+        for patch in self._fixups:
+            if self._repo.contains(tree, patch):
+                continue
+            last = states_of(self._repo, tree, [patch], "fix-ups")[-1]
+            if last.tree is None:
+                return State(name, title, None, last.refusal)
+            tree = last.tree
+        return State(name, title, tree)
 
     def candidates(self, bad: str, goods: Sequence[str]) -> list[str]:
         """git's own choice: it knows merges."""
@@ -132,17 +143,22 @@ class Bisection:
     decisions: tuple[Decision, ...]
 
     def confidence(self) -> str:
-        """On how much the answer rests."""
+        """On how much the answer rests: it is wrong when a state judged good was not.
+
+        Its bad states say how often the failure shows, by the rule of succession: without
+        it, one bad run would make a single good one certain.
+        """
         bad = [one for one in self.decisions if one.kind is Kind.BAD]
         good = [one for one in self.decisions if one.kind is Kind.GOOD]
         hits, runs = sum(one.hits for one in bad), sum(len(one.runs) for one in bad)
         fewest = min(len(one.runs) for one in good)
-        if hits == runs:
-            return f"bad states failed in {hits} of {runs} runs, good ones in none: no flake seen"
-        missed = (1 - hits / runs) ** fewest
+        missed = 1 - (hits + 1) / (runs + 2)
+        enough = math.ceil(math.log(1 - SURE) / math.log(missed))
+        more = "" if fewest >= enough else f"; --repeat {enough} would make it {SURE:.0%}"
         return (
-            f"flaky: bad states failed in {hits} of {runs} runs; a good verdict rests on at least "
-            f"{fewest} and is wrong with a probability of about {missed:.2g} (--repeat lowers it)"
+            f"confidence {1 - missed**fewest:.2%}: bad states failed in {hits} of {runs} runs "
+            f"({'no flake seen' if hits == runs else 'flaky'}), each good one passed "
+            f"{fewest} of {fewest}{more}"
         )
 
 

@@ -26,6 +26,7 @@ class FailureClass(enum.Enum):
     HANG = ("HANG", 1, "the guest stopped making progress")
     TEE_PANIC = ("TEE_PANIC", 1, "the secure world panicked")
     MODEL_VIOLATION = ("MODEL_VIOLATION", 1, "the device saw its contract broken")
+    FLAKE = ("FLAKE", 1, "runs of the same content disagree (`rig run --repeat`)")
     NOT_APPLICABLE = ("NOT_APPLICABLE", 125, "the tree under test does not speak the contract")
     BUILD = ("BUILD", 125, "something under test does not build")
     CONFIG = ("CONFIG", 125, "a required kernel option did not survive")

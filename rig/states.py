@@ -11,6 +11,7 @@ busy machine looks the same, and the next run may tell.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from rig.artifacts.sources import files_digest
 from rig.catalogue import FOLDER, Entry, entries
-from rig.errors import FailureClass, RigError
+from rig.errors import FailureClass, RigError, infra
 from rig.kernel.module import code_digest
 from rig.kernel.repo import KernelRepo, Tree
 from rig.kernel.warnings import Compiled, read
@@ -31,6 +32,8 @@ from rig.testbed import TestBed
 from rig.verdict.verdict import Note, NoteKind, Outcome, Verdict, outcome_of
 
 KIND = "verdict"
+_PINNED = (REPO / "rig", REPO / "guest", REPO / "kernel_config" / "fragments")
+"""What a search reads again at each state; QEMU, firmware and userland are built once."""
 _FILE = "verdict.json"
 _NO_PART = ("cli", "report")  # what a verdict does not depend on
 _LOOPS = ("states.py", "series.py", "bisect.py")
@@ -72,6 +75,35 @@ class Ruling:
     """What its build compiled, and the compiler's words."""
 
 
+class Pin:
+    """The rig as it was when a search began.
+
+    What is edited halfway must not be taken for an effect of a patch.
+    """
+
+    def __init__(self, roots: Sequence[Path] = _PINNED) -> None:
+        self._roots = roots
+        self._begin = self._now()
+
+    def check(self) -> None:
+        """Raise `RigError` (INFRA) when a file of the rig is another than at the beginning."""
+        now = self._now()
+        changed = sorted(path for path, _ in self._begin.items() ^ now.items())
+        if changed:
+            raise infra(
+                f"{changed[0]} of the rig was changed while it searched",
+                "the same command again; verdicts found with another rig do not count for it",
+            )
+
+    def _now(self) -> dict[Path, bytes]:
+        files = (path for root in self._roots for path in root.rglob("*") if path.is_file())
+        return {
+            path: hashlib.sha256(path.read_bytes()).digest()
+            for path in files
+            if path.suffix != ".pyc"
+        }
+
+
 class Referee:
     """Builds states on one machine and has scenarios judged, or recalls their verdicts."""
 
@@ -87,6 +119,7 @@ class Referee:
         """`since`: kept verdicts found before it (s since the epoch) do not count."""
         self.bed, self.run_dir, self.since = bed, run_dir, since
         self._repo, self._runner = repo, runner
+        self._pin = Pin()
 
     def rule(self, state: State, chosen: Sequence[Entry], turn: int = 1) -> Ruling:
         """Verdicts on a state. `turn` counts the independent runs of the same content.
@@ -94,6 +127,7 @@ class Referee:
         What cannot be built or does not apply is a verdict (125) on every scenario.
         Raises `RigError` when the rig itself fails.
         """
+        self._pin.check()
         started = time.monotonic()
         try:
             bed = self._built(state)
@@ -126,7 +160,7 @@ class Referee:
         self, bed: TestBed, state: State, chosen: Sequence[Entry], turn: int
     ) -> tuple[Judged, ...]:
         store = bed.builder.store
-        inputs = {entry.id: _inputs(bed, entry, turn) for entry in chosen}
+        inputs = {entry.id: inputs_of(bed, entry, turn) for entry in chosen}
         found: dict[str, Judged] = {}
         for entry in chosen:
             key = key_of(inputs[entry.id])
@@ -152,8 +186,8 @@ def _refused(entry: Entry, error: RigError) -> Verdict:
     return Verdict(entry.id, outcome_of(error.failure), error.message, error.failure)
 
 
-def _inputs(bed: TestBed, entry: Entry, turn: int) -> dict[str, str]:
-    """Everything that one verdict depends on."""
+def inputs_of(bed: TestBed, entry: Entry, turn: int = 1) -> dict[str, str]:
+    """Everything that one verdict depends on; `turn` is the number of an independent run."""
     built = bed.modules / "root"
     modules = sorted(p for name in ("panthor.ko", "righeap.ko") for p in built.rglob(name))
     options = bed.options

@@ -23,6 +23,7 @@ _COMMANDS = {
     "watch": "judge the tree whenever it changes",
     "series": "judge every patch of a series: a table patch by scenario",
     "bisect": "find the first bad patch or commit, by the signature of its failure",
+    "b4-check": "judge a patch in b4's protocol for external checks",
     "verdict": "one line a scenario, and the exit code for `git bisect run`",
     "report": "a run as one HTML page: verdicts, reasons, one time line a guest",
     "shell": "a console in a guest at the stage you name",
@@ -52,7 +53,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"rig.cli.{cmd_name}")
+        module = importlib.import_module(f"rig.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         command.short_help = _COMMANDS[cmd_name]
         return command

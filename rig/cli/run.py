@@ -14,6 +14,7 @@ from rig import catalogue, doctor
 from rig.cli import completion
 from rig.cli.options import bed_options, to_options
 from rig.cli.terminal import failed
+from rig.flakes import repeated
 from rig.report import html, results, table
 from rig.report.junit import write_junit
 from rig.report.ktap import ktap
@@ -31,6 +32,13 @@ _FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
 @bed_options
 @click.option("--list", "list_only", is_flag=True, help="List the scenarios and stop.")
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Guests at a time [default: cores].")
+@click.option(
+    "--repeat",
+    type=click.IntRange(1),
+    default=1,
+    metavar="N",
+    help="Run everything N times; a scenario whose runs disagree is a FLAKE and fails.",
+)
 @click.option("--soak", is_flag=True, help="Repeat ten times as often what scenarios repeat.")
 @click.option(
     "--stop-on-failure",
@@ -47,6 +55,7 @@ def command(
     scenarios: tuple[str, ...],
     list_only: bool,
     jobs: int | None,
+    repeat: int,
     stop: bool,
     pdb: bool,
     **arguments: Any,
@@ -74,7 +83,8 @@ def command(
     bed.require_contract()
     with ui.stage("scenarios"):
         look = partial(failed, debugger=pdb) if stop or pdb else None
-        result = run(bed, chosen, new_run_dir(bed.builder.store), jobs=jobs, on_failure=look)
+        judge = partial(run, bed, chosen, jobs=jobs, on_failure=look)
+        result = repeated(bed, chosen, new_run_dir(bed.builder.store), repeat, judge)
     title = f"{bed.tree.label} · contract {bed.contract.contract.name} · {bed.options.gpu}"
     table.print_verdicts(out, title, result.verdicts)
     table.print_timings(out, ui.timings)

@@ -141,15 +141,34 @@ class KernelRepo:
                 name = _state_name(series, number, len(patches))
                 yield Tree(self._run(["write-tree"], index=index), f"{tree.label} + {name}")
 
+    def contains(self, tree: Tree, patch: Patch) -> bool:
+        """Whether a state is as the patch leaves it: it can be taken out of it."""
+        with self._scratch_index(tree) as index:
+            undo = ["apply", "--cached", "--check", "--reverse", "-"]
+            try:
+                self._run(undo, index=index, stdin=patch.diff)
+            except git.GitError:
+                return False
+            return True
+
     def without(self, tree: Tree, folder: str) -> str:
         """Tree id of `tree` with one folder taken out: what does not depend on that folder."""
-        (left,) = self._memo(["without", tree.id, folder], lambda: [self._without(tree, folder)])
+        (left,) = self._memo(["without", tree.id, folder], lambda: [self._without(tree.id, folder)])
         return left
 
-    def _without(self, tree: Tree, folder: str) -> str:
-        with self._scratch_index(tree) as index:
-            self._run(["rm", "-r", "-q", "--cached", "--ignore-unmatch", "--", folder], index=index)
-            return self._run(["write-tree"], index=index)
+    def _without(self, tree: str, folder: str) -> str:
+        """By the trees on the way: reading an index of the whole kernel takes seconds."""
+        name, _, below = folder.partition("/")
+        kept: list[bytes] = []
+        for entry in self._git(["ls-tree", "-z", tree], index=None).split(b"\0")[:-1]:
+            what, _, found = entry.partition(b"\t")
+            if found != os.fsencode(name) or b" tree " not in what:
+                kept.append(entry)
+            elif below and (cut := self._without(what.split()[2].decode(), below)) != _EMPTY:
+                kept.append(b"040000 tree " + cut.encode() + b"\t" + found)
+        # not with the borrowed objects: git would set the time of one that is there already
+        env, text = {"GIT_DIR": str(self._git_dir)}, b"".join(entry + b"\0" for entry in kept)
+        return git.call(["mktree", "-z", "--missing"], self._root, env, text).decode().strip()
 
     def _memo(self, question: Sequence[str], answer: Callable[[], list[str]]) -> list[str]:
         """Tree ids that follow from content alone: found once, kept beside the objects.
@@ -225,6 +244,7 @@ class KernelRepo:
         return git.call(argv, work_tree or self._root, env, stdin)
 
 
+_EMPTY = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git's tree without entries: in no tree
 _PATHS = ("--pathspec-from-file=-", "--pathspec-file-nul")
 
 

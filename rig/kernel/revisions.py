@@ -13,6 +13,8 @@ from rig.kernel.patches import base_commit
 from rig.kernel.repo import Tree
 
 _READ_ONLY = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C.UTF-8"}
+_RECENT = 200
+"""Commits among which a patch that is applied already is looked for."""
 
 
 class Revisions:
@@ -41,6 +43,23 @@ class Revisions:
         listed = self._git("rev-list", "--reverse", "--first-parent", new, f"^{old}")
         return listed.splitlines()
 
+    def holding(self, diff: bytes) -> str:
+        """The newest of HEAD's last commits that makes this change; empty: none does."""
+        wanted = self._patch_ids(b"commit " + b"0" * 40 + b"\n\n" + diff)
+        # a shallow clone's first commit is all of the kernel: none of that is a patch's change
+        plain = ("--no-show-signature", "--no-color", "--no-ext-diff", "--no-textconv")
+        log = self._call_raw(
+            "-c", "log.showroot=false", "log", "-p", *plain, "--no-merges", "--first-parent",
+            f"-{_RECENT}", "--format=commit %H",
+        )  # fmt: skip
+        known = self._patch_ids(log.stdout)
+        return next((known[one] for one in wanted if one in known), "")
+
+    def _patch_ids(self, log: bytes) -> dict[str, str]:
+        """What identifies each change of a log, whatever its lines' numbers, and its commit."""
+        told = self._call_raw("patch-id", "--stable", stdin=log).stdout.decode().split()
+        return dict(reversed(list(zip(told[::2], told[1::2], strict=True))))
+
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether `new` has `old` in its history."""
         return self._call("merge-base", "--is-ancestor", old, new).returncode == 0
@@ -59,11 +78,15 @@ class Revisions:
         return done.stdout.strip()
 
     def _call(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        done = self._call_raw(*argv)
+        words = [told.decode(errors="replace") for told in (done.stdout, done.stderr)]
+        return subprocess.CompletedProcess(done.args, done.returncode, *words)
+
+    def _call_raw(self, *argv: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         return subprocess.run(
             ["git", "-C", str(self.path), *argv],
-            env={**env, **_READ_ONLY}, capture_output=True, text=True, errors="replace",
-            check=False,
+            env={**env, **_READ_ONLY}, input=stdin, capture_output=True, check=False,
         )  # fmt: skip
 
 

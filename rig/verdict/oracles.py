@@ -18,6 +18,7 @@ from rig.errors import FailureClass, RigError
 from rig.guest.shell import LAST, GuestShell, sh
 from rig.session import Session
 from rig.verdict import firewall, frames, klog, seclog
+from rig.verdict.signature import AFTER
 
 POLL_S = 0.02
 SETTLE_S = 1.0
@@ -148,7 +149,7 @@ def explained(error: RigError, session: Session, found: Sequence[Complaint]) -> 
     oops = [complaint for complaint in found if complaint.failure is FailureClass.OOPS]
     vm, message = session.vm, error.message.split(LAST)[0]
     if oops:
-        sentence = f"{oops[0].sentence} (after: {message})"
+        sentence = f"{oops[0].sentence}{AFTER}{message})"
         return RigError(FailureClass.OOPS, sentence, log=vm.spec.console_log)
     more = f" ({found[0].sentence})" if found else ""
     last = vm.console.last_words() if error.failure is FailureClass.HANG else ""

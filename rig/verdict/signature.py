@@ -12,12 +12,15 @@ from rig.guest.shell import LAST
 from rig.verdict.verdict import Outcome, Verdict
 
 DEFINITION = (
-    "signature: the failure class and the failure's sentence, with numbers, addresses, paths "
-    "and counts of further findings taken out"
+    "signature: the failure class and the failure's sentence, with numbers, addresses, paths, "
+    "counts of further findings and the check that met an oops taken out"
 )
+AFTER = " (after: "
+"""Behind an oops: which check tripped over it. That is a matter of luck."""
 
 _NORMAL = (
     (re.compile(rf"{LAST}.*", re.DOTALL), ""),  # what happened to stand on the console
+    (re.compile(rf"{re.escape(AFTER)}.*\)$", re.DOTALL), ""),
     (re.compile(r" \(and \d+ more\)$"), ""),
     (re.compile(r"\+0x[0-9a-f]+/0x[0-9a-f]+"), ""),  # offset in a function
     (re.compile(r"(?<![\w.])/[\w.@:+-]+(?:/[\w.@:+-]+)+"), "PATH"),

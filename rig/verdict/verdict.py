@@ -30,6 +30,8 @@ class NoteKind(enum.Enum):
     """What the driver was given does not fit the system it runs on; the driver may be right."""
     UNCHECKED = "UNCHECKED"
     """Something the scenario could not look at here, and what would let it."""
+    FLAKE = "FLAKE"
+    """The same content had another verdict before."""
 
 
 @dataclass(frozen=True)

@@ -145,8 +145,20 @@ def test_a_flake_is_repeated_counted_and_told() -> None:
     (flaky,) = [one for one in found.decisions if one.state.name == "2"]
     assert (len(flaky.runs), flaky.hits) == (6, 1)
     assert "6 runs, 1 with the signature" in flaky.line()
-    assert "flaky: bad states failed in 4 of 9 runs" in found.confidence()
-    assert "at least 3" in found.confidence()
+    # (4 + 1) / (9 + 2) of the runs of a bad state fail: three that pass are (6/11)^3 likely
+    assert found.confidence() == (
+        "confidence 83.77%: bad states failed in 4 of 9 runs (flaky), each good one passed "
+        "3 of 3; --repeat 8 would make it 99%"
+    )
+
+
+def test_one_run_is_no_certainty_and_enough_are() -> None:
+    found, _ = search("g b")
+    assert found.confidence().startswith("confidence 66.67%: bad states failed in 1 of 1 runs")
+    assert "--repeat 5 would make it 99%" in found.confidence()
+    found, _ = search("g g b b", repeat=3)
+    assert found.confidence().startswith("confidence 99.80%")
+    assert "would make" not in found.confidence()
 
 
 def test_a_state_that_passes_and_fails_otherwise_is_a_skip() -> None:
@@ -207,6 +219,37 @@ def test_a_git_tree_is_searched_and_never_written(tree: Path, tmp_path: Path) ->
         repo.without(revisions.tree(commits[5]), "no-such-folder") == revisions.tree(commits[5]).id
     )
     assert files(tree) == before
+
+
+FIXUP = """\
+From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001
+From: A Tester <tester@example.invalid>
+Subject: [PATCH] mend it
+
+---
+diff --git a/file b/file
+--- a/file
++++ b/file
+@@ -1 +1 @@
+-{}
+\\ No newline at end of file
++{}
+\\ No newline at end of file
+"""
+
+
+def test_a_fix_up_is_for_the_commits_that_lack_it(tree: Path, tmp_path: Path) -> None:
+    """Where its change is already there it is not wanted; elsewhere the state has no tree."""
+    commits = [commit(tree, str(n)) for n in (1, 2, 3)]
+    patch = tmp_path / "0001-mend.patch"
+    patch.write_text(FIXUP.format(1, 2))
+    revisions = Revisions(tree)
+    repo = KernelRepo(Store(tmp_path / "cache"), borrow=revisions.objects)
+    states = [GitHistory(revisions, repo, load_series(patch)).state(name) for name in commits]
+    found = [state.tree and repo.read(state.tree, "file") for state in states]
+    assert found == [b"2", b"2", None]
+    assert states[2].refusal is not None
+    assert "fix-ups: patch 1/1 (mend it) does not apply" in states[2].refusal.message
 
 
 def test_a_merged_branch_is_searched_too(tree: Path, tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rig.durations",),
     ("rig.runner",),
     ("rig.teeth", "rig.states", "rig.watch", "rig.review_table", "rig.reviews"),
-    ("rig.series", "rig.bisect"),
-    ("rig.report", "rig.bench"),
+    ("rig.series", "rig.bisect", "rig.flakes"),
+    ("rig.b4", "rig.report", "rig.bench"),
     ("rig.cli",),
 )
 

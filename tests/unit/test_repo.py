@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -230,6 +231,20 @@ def test_the_image_key_leaves_panthor_out(tarball: Path, repo: KernelRepo) -> No
     assert repo.without(first, PANTHOR) == repo.without(second, PANTHOR)
     (tarball / "Makefile").write_text("none:\n")
     assert repo.without(repo.snapshot(tarball, "c"), PANTHOR) != repo.without(first, PANTHOR)
+
+
+@pytest.mark.parametrize("beside", ["", "drivers/gpu/drm/msm.c", "drivers/x y"])
+def test_a_state_without_a_folder_is_as_if_it_had_never_been(
+    tarball: Path, repo: KernelRepo, beside: str
+) -> None:
+    """Nor the folders above it, where nothing else is in them."""
+    if beside:
+        (tarball / beside).write_text("beside\n")
+    whole = repo.snapshot(tarball, "a")
+    shutil.rmtree(tarball / PANTHOR)
+    with repo._scratch_index(whole) as index:
+        repo._run(["rm", "-r", "-q", "--cached", "--", PANTHOR], index=index)
+        assert repo.without(whole, PANTHOR) == repo._run(["write-tree"], index=index)
 
 
 def change(old: str, new: str, subject: str, file: str = DRIVER) -> Patch:

@@ -23,7 +23,7 @@ from rig.kernel.warnings import Compiled, read
 from rig.report.matrix import print_matrix, write_json
 from rig.runner import RunResult
 from rig.series import findings, matrix, new_warnings, states_of
-from rig.states import Judged, Referee, Ruling, State
+from rig.states import Judged, Pin, Referee, Ruling, State
 from rig.store import Store
 from rig.testbed import Options, TestBed
 from rig.verdict.signature import signature_of
@@ -59,6 +59,7 @@ NOT_YET = Verdict(NAME, SKIPPED, "needs heap-name", FailureClass.NOT_APPLICABLE)
         ("probe returned -12", "probe returned -517"),
         ("WARNING in foo+0x1c/0x80 at 0xffff800012345678", "WARNING in foo+0x20/0x84 at 0xffff1"),
         ("bad section (and 2 more)", "bad section"),
+        ("oops in foo (after: the guest did not answer)", "oops in foo (after: 'x' is lost)"),
         ("see /tmp/run/a.log", "see /tmp/other/b.log"),
         ("12 power-ons after 1.5 s", "3 power-ons after 20 s"),
     ],
@@ -319,6 +320,22 @@ def test_what_is_older_than_the_search_does_not_count(tmp_path: Path) -> None:
     assert not referee.rule(state("a"), CHOSEN).judged[0].reused
     assert referee.rule(state("a-no-code-change"), CHOSEN).judged[0].reused
     assert runs.guests == 2
+
+
+@pytest.mark.parametrize("edit", ["write", "add", "delete"])
+def test_a_rig_that_is_edited_halfway_ends_the_search(tmp_path: Path, edit: str) -> None:
+    file = tmp_path / "kit.py"
+    file.write_text("a")
+    pin = Pin([tmp_path])
+    (tmp_path / "kit.pyc").write_text("python's own")
+    pin.check()
+    if edit == "delete":
+        file.unlink()
+    else:
+        (file if edit == "write" else tmp_path / "new.py").write_text("b")
+    with pytest.raises(RigError, match="was changed while it searched") as caught:
+        pin.check()
+    assert caught.value.failure is FailureClass.INFRA
 
 
 def test_a_state_that_does_not_build_is_a_verdict_and_a_full_disk_is_not(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from rig.session import Session
 from rig.snapshots import opened
 from rig.store import full_disk, no_space
 from rig.testbed import TestBed
-from rig.verdict.oracles import Complaint, complaints, explained, token
+from rig.verdict.oracles import Complaint, complaints, explained, known_issues, token
 from rig.verdict.verdict import Note, Outcome, Verdict, outcome_of
 
 OnFailure = Callable[[Session, Verdict, BaseException], None]
@@ -198,7 +198,13 @@ class Judge:
 
 def _notes_of(item: pytest.Item) -> tuple[Note, ...]:
     scenario = getattr(item, "funcargs", {}).get("rig")
-    return tuple(scenario.notes) if isinstance(scenario, Scenario) else ()
+    if not isinstance(scenario, Scenario):
+        return ()
+    try:
+        known = known_issues(scenario.session.gpu)
+    except RigError:  # a damaged log is the verdict already
+        known = ()
+    return (*scenario.notes, *known)
 
 
 def _inspect(session: Session) -> None:

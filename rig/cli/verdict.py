@@ -12,11 +12,11 @@ from rig.cli import completion
 from rig.cli.options import bed_options, begin_of, to_options
 from rig.errors import FailureClass
 from rig.runner import new_run_dir
-from rig.states import Judged, Referee, State
+from rig.states import Referee, State
 from rig.testbed import TestBed
 from rig.ui import Reporter
 from rig.verdict.signature import signature_of
-from rig.verdict.verdict import exit_code
+from rig.verdict.verdict import Verdict, exit_code
 
 
 @click.command("verdict")
@@ -30,9 +30,10 @@ def command(
 ) -> int:
     """One line a scenario for programs, and the exit code for `git bisect run`.
 
-    A line is: outcome, scenario, failure class, signature, sentence; between them tabs, "-"
-    where there is none. Exit code: 0 pass, 1 fail, 125 cannot judge this commit, 128 and
-    above: the rig itself failed, which stops `git bisect run`. From inside your tree:
+    A line is: outcome, scenario, failure class, signature, sentence, notes; between them tabs,
+    "-" where there is none. Notes (INTEGRATION, UNCHECKED, KNOWN_ISSUE) change no exit code.
+    Exit code: 0 pass, 1 fail, 125 cannot judge this commit, 128 and above: the rig itself
+    failed, which stops `git bisect run`. From inside your tree:
 
         git bisect run rig verdict --kernel . probe-defer/heap-late
     """
@@ -44,7 +45,7 @@ def command(
     referee = Referee(bed, new_run_dir(bed.builder.store, "verdict"), since=begin_of(again))
     row = referee.rule(State("tree", bed.tree.label, bed.tree), chosen)
     for judged in row.judged:
-        click.echo(_line(judged))
+        click.echo(line_of(judged.verdict))
     verdicts = [judged.verdict for judged in row.judged]
     code = exit_code(verdicts)
     found = {known.id for v in verdicts if (known := signature_of(v)) is not None}
@@ -53,8 +54,8 @@ def command(
     return code
 
 
-def _line(judged: Judged) -> str:
-    verdict = judged.verdict
+def line_of(verdict: Verdict) -> str:
+    """One verdict for programs."""
     signature = signature_of(verdict)
     fields = (
         verdict.outcome.value,
@@ -62,5 +63,6 @@ def _line(judged: Judged) -> str:
         verdict.failure.label if verdict.failure else "-",
         signature.id if signature else "-",
         " ".join(verdict.sentence.split()) or "-",
+        " | ".join(" ".join(str(note).split()) for note in verdict.notes) or "-",
     )
     return "\t".join(fields)

@@ -20,7 +20,7 @@ _STYLES = (
         ("violation", "mmu-fault", "gpu-fault", "cs-fault", "cs-fatal", "protm-fault", "denial"),
         _BAD,
     ),
-    (("reset", "mcu-stop", "csg-terminate"), "yellow"),
+    (("reset", "mcu-stop", "csg-terminate", "known-issue"), "yellow"),
     (("protm-pend", "protm-enter", "protm-exit", "protm-suspend"), "magenta"),
     (("csg-start", "csg-resume", "csg-suspend", "cs-blocked"), "green"),
     (("as-cmd", "gpu-cmd", "glb-req", "glb-event", "ping"), "dim"),

@@ -81,6 +81,8 @@ def _matrix(matrix: Matrix) -> Iterator[str]:
             yield f"  {cell.outcome}{failure} {cell.scenario}{marks}"
             if cell.sentence and cell.outcome in ("FAIL", "ERROR"):
                 yield from _wrapped("    ", cell.sentence)
+            for note in cell.notes:
+                yield from _wrapped("    ", f"{note.kind.value}: {note.text}")
     yield ""
     yield "Again:"
     yield f"  {printable(shlex.join(matrix.argv))}"

@@ -15,7 +15,7 @@ from rich.table import Table
 from rig.series import Finding, findings, new_warnings, signatures
 from rig.states import Judged, Ruling
 from rig.verdict.signature import DEFINITION, signature_of
-from rig.verdict.verdict import Outcome
+from rig.verdict.verdict import Note, Outcome
 
 _STYLE = {
     Outcome.PASS: "green",
@@ -80,11 +80,23 @@ def _print_reasons(console: Console, rows: Sequence[Ruling], found: Sequence[Fin
         errors = {j.verdict.sentence for j in row.judged if j.verdict.outcome is Outcome.ERROR}
         for sentence in sorted(errors):
             _say(console, f"patch {row.state.name} cannot be judged: {sentence}")
+    for scenario, note, names in notes_of(rows):
+        _say(console, f"{scenario} (patch {', '.join(names)}): {note}")
     for warned in new_warnings(rows):
         _say(console, f"patch {rows[warned.row].state.name} brings in a compiler warning: "
                       f"{warned.sentence}")  # fmt: skip
     if found:
         _say(console, DEFINITION)
+
+
+def notes_of(rows: Sequence[Ruling]) -> list[tuple[str, Note, list[str]]]:
+    """Scenario, note, and the names of the states it was made on: each note once."""
+    found: dict[tuple[str, Note], list[str]] = {}
+    for row in rows:
+        for judged in row.judged:
+            for note in judged.verdict.notes:
+                found.setdefault((judged.verdict.scenario, note), []).append(row.state.name)
+    return [(scenario, note, names) for (scenario, note), names in found.items()]
 
 
 def _say(console: Console, text: str) -> None:
@@ -126,5 +138,6 @@ def _verdict(judged: Judged, fresh: bool) -> dict[str, Any]:
         "signature": signature.id if signature else None,
         "new_failure": fresh,
         "reused": judged.reused,
+        "notes": [{"kind": note.kind.value, "text": note.text} for note in verdict.notes],
         "run_dir": str(verdict.run_dir) if verdict.run_dir else None,
     }

@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rig.deadlines import COMMAND_S, scaled
 from rig.errors import FailureClass, RigError
+from rig.gpu.event_table import KNOWN_ISSUES
+from rig.gpu.events import EventLog
 from rig.guest.shell import LAST, GuestShell, sh
 from rig.session import Session
 from rig.verdict import firewall, frames, klog, seclog
 from rig.verdict.signature import AFTER
+from rig.verdict.verdict import Note, NoteKind
 
 POLL_S = 0.02
 SETTLE_S = 1.0
@@ -137,6 +141,19 @@ def device(session: Session) -> list[Complaint]:
         Complaint(FailureClass.MODEL_VIOLATION, f"GPU: {event['rule']}: {event['detail']}")
         for event in violations
     ]
+
+
+def known_issues(log: EventLog) -> tuple[Note, ...]:
+    """One note for each of panthor's known issues that the device met: it fails nothing."""
+    count = Counter(str(event["issue"]) for event in log.of_kind("known-issue"))
+    known = {issue.name: issue for issue in KNOWN_ISSUES}
+    notes = []
+    for name, times in count.items():
+        issue = known.get(name)
+        what = f": {issue.what} ({issue.where})" if issue else ""
+        often = f", {times} times" if times > 1 else ""
+        notes.append(Note(NoteKind.KNOWN_ISSUE, f"panthor's {name}{often}{what}"))
+    return tuple(notes)
 
 
 def explained(error: RigError, session: Session, found: Sequence[Complaint]) -> RigError:

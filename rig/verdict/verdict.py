@@ -32,6 +32,8 @@ class NoteKind(enum.Enum):
     """Something the scenario could not look at here, and what would let it."""
     FLAKE = "FLAKE"
     """The same content had another verdict before."""
+    KNOWN_ISSUE = "KNOWN_ISSUE"
+    """The device saw panthor do what it is known for (docs/events.md)."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from rig import judge as judge_module
 from rig import store as store_module
 from rig.catalogue import Entry, entries
 from rig.errors import FailureClass, RigError
+from rig.gpu.events import EventLog
 from rig.guest.shell import LAST
 from rig.kernel.contract import HEAP_NAME, Detected
 from rig.runner import new_run_dir, run
@@ -28,7 +29,7 @@ from rig.store import Store
 from rig.testbed import Options
 from rig.ui import Reporter
 from rig.verdict.oracles import Complaint
-from rig.verdict.verdict import Outcome, Verdict, exit_code
+from rig.verdict.verdict import NoteKind, Outcome, Verdict, exit_code
 
 INFRA = FailureClass.INFRA
 
@@ -48,6 +49,10 @@ class FakeSession:
     shell: Any = None
     vm: Any = None
     start: Start = BOOT
+
+    @property
+    def gpu(self) -> EventLog:
+        return EventLog(self.run_dir / "gpu-events.jsonl")
 
     def __enter__(self) -> FakeSession:
         if "told_to_end" in str(self.run_dir).replace("-", "_"):
@@ -207,6 +212,17 @@ def test_an_oracle_turns_a_pass_into_a_failure(
     (verdict,) = bench.judge("@scenario()\ndef test_x(rig): pass\n")
     assert (verdict.outcome, verdict.failure) == (Outcome.FAIL, FailureClass.OOPS)
     assert "Oops (and 1 more)" in verdict.sentence
+
+
+def test_a_known_issue_is_a_note_and_fails_nothing(bench: Bench) -> None:
+    event = '{"seq":%d,"vns":1,"ev":"known-issue","issue":"lock-across-reset","as":1}'
+    seen = "\\n".join(event % number for number in range(2))
+    body = f"(rig.session.run_dir / 'gpu-events.jsonl').write_text('{seen}\\n')"
+    (verdict,) = bench.judge(f"@scenario()\ndef test_x(rig): {body}\n")
+    assert verdict.outcome is Outcome.PASS
+    (note,) = verdict.notes
+    assert note.kind is NoteKind.KNOWN_ISSUE
+    assert note.text.startswith("panthor's lock-across-reset, 2 times: A reset falls between")
 
 
 def test_a_full_disk_is_no_verdict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from rig.states import Judged, Pin, Referee, Ruling, State
 from rig.store import Store
 from rig.testbed import Options, TestBed
 from rig.verdict.signature import signature_of
-from rig.verdict.verdict import Outcome, Verdict, exit_code
+from rig.verdict.verdict import Note, NoteKind, Outcome, Verdict, exit_code
 
 PASS, FAIL, SKIPPED = Outcome.PASS, Outcome.FAIL, Outcome.NOT_APPLICABLE
 CHOSEN = select(["probe-defer/heap-late"], entries())
@@ -167,6 +167,10 @@ def test_a_scenario_that_fails_where_it_first_applies_says_so() -> None:
 def test_the_table_says_all_of_it() -> None:
     table = rows(NOT_YET, OK, error(FailureClass.BUILD), fail("panthor bound"), OK)
     table[4] = Ruling(table[4].state, (Judged(OK, reused=True),), "heap-name")
+    noted = replace(OK, notes=(Note(NoteKind.INTEGRATION, "no such heap"),))
+    for number in (1, 4):
+        old = table[number].judged[0]
+        table[number] = replace(table[number], judged=(replace(old, verdict=noted),))
     console = Console(width=160, record=True, quiet=False, file=None, force_terminal=False)
     with console.capture() as said:
         print_matrix(console, "title", table)
@@ -178,6 +182,7 @@ def test_the_table_says_all_of_it() -> None:
     assert "PASS =" in cells[4]
     assert any(line.startswith(f"[1] {NAME}: patch 3: PROBE: panthor bound") for line in lines)
     assert any("not judged just before: 2" in line for line in lines)
+    assert f"{NAME} (patch 1, 4): INTEGRATION: no such heap" in lines
 
 
 class FakeRepo:

@@ -31,10 +31,10 @@ bench: venv
 	$(RIG) bench $(ARGS)
 	.venv/bin/python -m tests.model.bench
 
-# 100 load/unload cycles and 1,000 groups' lives (`make run` has a tenth of that), the same
-# loads with the unmodified driver, and 200 SIGKILLs of rig, QEMU and agent.
+# 100 load/unload cycles, 1,000 broken firmware images and 1,000 groups' lives (`make run` has a
+# tenth of that), the same loads with the unmodified driver, 200 SIGKILLs of rig, QEMU and agent.
 soak: venv
-	$(RIG) run --soak suspend-buffer/cycles suspend-buffer/returned driver/reload $(ARGS)
+	$(RIG) run --soak suspend-buffer/cycles suspend-buffer/returned driver/reload parser-fuzz/images $(ARGS)
 	$(RIG) run --no-series driver/reload driver/pings $(ARGS)
 	RIG_KILLS=200 $(PYTEST) tests/guest/test_kills.py
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from rig.scenarios.kit_device import Device
 from rig.scenarios.kit_driver import Driver
 from rig.scenarios.terms import (
+    DRIVER,
     FAULT_SAYS,
     GPU_DEVICE,
     HEAP,
@@ -23,6 +24,7 @@ from rig.scenarios.terms import (
 )
 
 __all__ = [
+    "DRIVER",
     "FAULT_SAYS",
     "GPU_DEVICE",
     "HEAP",

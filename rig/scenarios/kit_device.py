@@ -93,6 +93,10 @@ class Device(Channels):
         power = [e for e in self.events("power") if e["domain"] == "l2"]
         return bool(power and power[-1]["ready"])
 
+    def runtime_usage(self) -> int:
+        """How often runtime PM is told to keep the GPU's device on, now."""
+        return int(self.sh(f"cat {POWER}/runtime_usage"))
+
     def clock_enables(self) -> int:
         """How often the GPU's core clock is enabled now."""
         return int(self.sh(f"cat /sys/kernel/debug/clk/{CLOCK}/clk_enable_count"))

@@ -34,6 +34,8 @@ class NoteKind(enum.Enum):
     """The same content had another verdict before."""
     KNOWN_ISSUE = "KNOWN_ISSUE"
     """The device saw panthor do what it is known for (docs/events.md)."""
+    MEASURED = "MEASURED"
+    """A figure that belongs to the verdict, such as how much was tried."""
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,21 @@ _FEW = 3
 @click.command("bench")
 @click.argument("kinds", nargs=-1, type=click.Choice(KINDS))
 @click.option(
-    "--rounds", type=click.IntRange(1), default=7, show_default=True, help="Samples of each boot."
+    "--rounds",
+    type=click.IntRange(1),
+    default=7,
+    show_default=True,
+    metavar="N",
+    help="Samples of each boot.",
 )
 @click.option("--no-budget", is_flag=True, help="Report only: no ratio fails the command.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False),
-              help="Write the figures.")  # fmt: skip
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="File to write the figures to as JSON. Default: none.",
+)
 def command(kinds: tuple[str, ...], rounds: int, no_budget: bool, json_file: Path | None) -> int:
     """Measure what the rig costs (docs/bench.md); without a KIND all of it.
 

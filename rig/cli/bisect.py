@@ -36,9 +36,25 @@ _PATH = click.Path(path_type=Path)
 @click.argument("bad")
 @click.option("--scenario", required=True, metavar="ID", help="What GOOD passes and BAD fails.")
 @machine_options
-@click.option("--series", type=_PATH, metavar="DIR|MBOX", help="GOOD and BAD are its patches.")
-@click.option("--prereq", type=_PATH, multiple=True, metavar="DIR|MBOX", help="Below --series.")
-@click.option("--fixup", type=_PATH, metavar="DIR|MBOX", help="Patches on top of each revision.")
+@click.option(
+    "--series",
+    type=_PATH,
+    metavar="DIR|MBOX",
+    help="GOOD and BAD are its patches. Default: they are commits.",
+)
+@click.option(
+    "--prereq",
+    type=_PATH,
+    multiple=True,
+    metavar="DIR|MBOX",
+    help="Patches below --series, in order; repeatable.",
+)
+@click.option(
+    "--fixup",
+    type=_PATH,
+    metavar="DIR|MBOX",
+    help="Patches on top of each commit, such as a build fix. Default: none.",
+)
 @click.option(
     "--repeat",
     type=click.IntRange(min=1),

@@ -44,7 +44,12 @@ def _parts(store: Store) -> None:
 
 
 @command.command("gc")
-@click.option("--max-gib", type=click.FloatRange(min=0), help="Instead of RIG_CACHE_GIB.")
+@click.option(
+    "--max-gib",
+    type=click.FloatRange(min=0),
+    metavar="GIB",
+    help="Size to come down to, in GiB. Default: RIG_CACHE_GIB, or 20.",
+)
 def gc(max_gib: float | None) -> None:
     """Remove what was not used for longest until the folder is small enough.
 

@@ -19,9 +19,19 @@ _ARCH = click.option(
     show_default=True, help="Major architecture of the GPU: 10 is G610, 13 is G925.",
 )  # fmt: skip
 _BASE = click.option(
-    "--base", default="0", metavar="ADDRESS", help="GPU address of the first word."
+    "--base",
+    default="0",
+    metavar="ADDRESS",
+    show_default=True,
+    help="GPU address of the first word.",
 )
-_OUT = click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to a file.")
+_OUT = click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File to write to. Default: stdout.",
+)
 
 
 @click.group("cs")

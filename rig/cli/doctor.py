@@ -16,7 +16,7 @@ from rig.ui import Reporter
     "names",
     multiple=True,
     type=click.Choice(list(doctor.NEEDS)),
-    help='Count (and install) what this needs too; "run" always counts.',
+    help='Count (and install) what this needs too; repeatable. "run" always counts.',
 )
 @click.option("--install", is_flag=True, help="Install what is missing (as root).")
 @click.option("--quiet", is_flag=True, help="Say only what is missing.")  # fmt: skip

@@ -25,7 +25,12 @@ _POLL_S = 0.1
 @click.command("events")
 @click.argument("where", required=False, metavar="[RUN_DIR|FILE]", type=click.Path(path_type=Path))
 @click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only this kind; repeatable.")
-@click.option("--since", default=-1, metavar="SEQ", help="Only events after this number.")
+@click.option(
+    "--since",
+    default=-1,
+    metavar="SEQ",
+    help="Only events after this sequence number. Default: all.",
+)
 @click.option("--follow", is_flag=True, help="Go on printing until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 def command(

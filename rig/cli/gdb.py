@@ -21,8 +21,14 @@ from rig.testbed import TestBed
 
 @click.command("gdb")
 @running_option
-@click.option("-b", "--break", "breaks", multiple=True, metavar="LOCATION",
-              help="Set a breakpoint; it may lie in a module that is not loaded yet.")  # fmt: skip
+@click.option(
+    "-b",
+    "--break",
+    "breaks",
+    multiple=True,
+    metavar="LOCATION",
+    help="Set a breakpoint; repeatable. It may lie in a module that is not loaded yet.",
+)
 @click.option("--secure", is_flag=True, help="Symbols of OP-TEE and TF-A too.")
 @click.option("--qemu", is_flag=True, help="gdb on the QEMU of a guest (--guest) instead.")
 @guest_options

@@ -59,7 +59,21 @@ class _Lazy(click.Group):
         return command
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+_MORE = """\b
+Environment:
+  RIG_CACHE       folder of everything that is built, fetched and logged
+                  (default: panthor-rig in the user's cache folder)
+  RIG_CACHE_GIB   bound on its size, GiB (default: 20)
+\b
+Exit codes:
+  0 pass   1 the code under test fails   125 this commit cannot be judged
+  128 and above: the rig itself failed (docs/exit-codes.md)
+\b
+Begin with docs/tutorial.md; a failure of class X: docs/troubleshooting.md.
+"""
+
+
+@click.group(cls=_Lazy, epilog=_MORE, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="panthor-rig", prog_name="rig")
 def cli() -> None:
     """panthor-rig: a real panthor on an emulated Mali CSF GPU with a real OP-TEE heap."""

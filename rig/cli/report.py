@@ -8,7 +8,9 @@ from pathlib import Path
 import click
 
 from rig.bundle import MATRIX, RUN
+from rig.cache import LIVE
 from rig.errors import usage
+from rig.hold import unused
 from rig.report import html, mail
 from rig.report import trace as chrome
 from rig.store import default_root
@@ -17,8 +19,12 @@ from rig.store import default_root
 @click.command("report")
 @click.argument("run", required=False, metavar="[RUN_DIR]", type=click.Path(path_type=Path))
 @click.option("--mail", "as_mail", is_flag=True, help="Print a plain summary for a mail instead.")
-@click.option("--trace", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Write the time lines as Chrome-trace JSON (Perfetto) instead.")  # fmt: skip
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the time lines to FILE as Chrome-trace JSON (Perfetto) instead. Default: the page.",
+)
 def command(run: Path | None, as_mail: bool, trace: Path | None) -> None:
     """Write a run as one HTML page and print its path; without RUN_DIR: the newest run.
 
@@ -36,8 +42,13 @@ def command(run: Path | None, as_mail: bool, trace: Path | None) -> None:
 
 
 def newest(runs: Path) -> Path:
-    """The newest folder that a report can be made of. Raises `RigError` (USAGE)."""
+    """The newest folder that a report can be made of, and that no rig is still at work in.
+
+    Raises `RigError` (USAGE) when there is none.
+    """
     for folder in sorted(runs.glob("*"), reverse=True):
         if (folder / MATRIX).exists() or (folder / RUN).exists():
-            return folder
+            with unused(folder / LIVE) as over:
+                if over:
+                    return folder
     raise usage(f"no run in {runs}", "`rig run` makes one")

@@ -31,11 +31,18 @@ _FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
                 shell_complete=completion.scenarios)  # fmt: skip
 @bed_options
 @click.option("--list", "list_only", is_flag=True, help="List the scenarios and stop.")
-@click.option("-j", "--jobs", type=click.IntRange(1), help="Guests at a time [default: cores].")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Guests at a time. Default: one a core, as far as memory allows.",
+)
 @click.option(
     "--repeat",
     type=click.IntRange(1),
     default=1,
+    show_default="1",
     metavar="N",
     help="Run everything N times; a scenario whose runs disagree is a FLAKE and fails.",
 )
@@ -47,9 +54,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
     help="Keep the guest of a failed scenario alive, and say how to go in.",
 )
 @click.option("--pdb", is_flag=True, help="The same, with Python's debugger on the scenario first.")
-@click.option("--junit", type=_FILE, help="Write the verdicts as JUnit XML.")
-@click.option("--ktap", type=_FILE, help="Write the verdicts as KTAP.")
-@click.option("--json", type=_FILE, help="Write the verdicts as JSON.")
+@click.option(
+    "--junit", type=_FILE, help="File to write the verdicts to as JUnit XML. Default: none."
+)
+@click.option("--ktap", type=_FILE, help="File to write the verdicts to as KTAP. Default: none.")
+@click.option("--json", type=_FILE, help="File to write the verdicts to as JSON. Default: none.")
 def command(
     *,
     scenarios: tuple[str, ...],

@@ -38,10 +38,21 @@ _RANGE = re.compile(r"(?!\.\./)(.*[^./])\.\.(?![./])(.*)")  # OLD..NEW, but not 
 @click.argument("scenarios", nargs=-1, metavar="[SCENARIO|FAMILY]...",
                 shell_complete=completion.scenarios)  # fmt: skip
 @machine_options
-@click.option("--prereq", type=_PATH, multiple=True, metavar="DIR|MBOX",
-              help="Patches below the series, in order; the base row has them.")  # fmt: skip
+@click.option(
+    "--prereq",
+    type=_PATH,
+    multiple=True,
+    metavar="DIR|MBOX",
+    help="Patches below the series, in order; repeatable. The base row has them.",
+)
 @click.option("--again", is_flag=True, help="Boot guests even where the verdict is known.")
-@click.option("--json", "json_file", type=_PATH, help="Write the table for other programs.")
+@click.option(
+    "--json",
+    "json_file",
+    type=_PATH,
+    metavar="FILE",
+    help="File to write the table to as JSON. Default: none.",
+)
 def command(
     patches: Path,
     scenarios: tuple[str, ...],

@@ -24,7 +24,11 @@ from rig.verdict.verdict import Verdict, exit_code
                 shell_complete=completion.scenarios)  # fmt: skip
 @bed_options
 @click.option("--again", is_flag=True, help="Boot guests even where the verdict is known.")
-@click.option("--signature", metavar="ID", help="Another signature's failure is no verdict: 125.")
+@click.option(
+    "--signature",
+    metavar="ID",
+    help="Count only a failure with this signature, another one is no verdict (125). Default: any.",
+)
 def command(
     scenarios: tuple[str, ...], again: bool, signature: str | None, **arguments: Any
 ) -> int:

@@ -64,7 +64,7 @@ class QemuRecipe(Recipe):
     """
 
     name: ClassVar[str] = "qemu"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     failure: ClassVar[FailureClass] = FailureClass.INFRA
 
     def __init__(self, override: Path | None = None, *, models: Path = MODELS) -> None:
@@ -180,7 +180,8 @@ def _configure(job: Job, source: Path, out: Path) -> None:
 def _publish(job: Job, built: Path) -> None:
     binary = job.out / BINARY
     binary.parent.mkdir(parents=True)
-    job.run(["strip", "-o", binary, built], what="strip")
+    # the names of functions stay: `rig gdb --qemu`, and a crash's backtrace
+    job.run(["strip", "--strip-debug", "-o", binary, built], what="strip")
     job.run(
         [binary, "-display", "none", "-device", "mali-csf,help"],
         what="starting the new QEMU",

@@ -115,6 +115,38 @@ def test_gdb_stops_in_panthor_fw_init(terminal: Terminal) -> None:
     assert gdb.wait() == 0
 
 
+def test_gdb_stops_in_op_tee_when_linux_lends_memory(terminal: Terminal) -> None:
+    shell = terminal("shell", "--stage", "pre-insmod")
+    shell.expect(PROMPT, timeout=BOOT_S)
+    shell.send(LEAVE)
+    where = folder_of(shell)
+    gdb = terminal("gdb", "--guest", where, "--secure", "-b", "plat_set_protmem_range")
+    gdb.expect(r"Breakpoint 1 at 0xe1\w+: file .*main\.c, line \d+")
+    gdb.expect(r"\(gdb\) ")
+    gdb.sendline("continue")
+    gdb.expect("Continuing")
+    second = terminal("ssh", "--guest", where)
+    second.expect(PROMPT)
+    second.sendline("modprobe panthor protected_heap_name=protected,secure-video")
+    gdb.expect(r"Breakpoint 1\S*, plat_set_protmem_range \(")
+    gdb.expect(r"main\.c:\d+")
+    gdb.expect(r"\(gdb\) ")
+    gdb.sendline("backtrace -frame-info short-location")
+    gdb.expect("protect_mem|mobj")
+    gdb.expect(r"\(gdb\) ")
+    gdb.sendline("delete 1")
+    gdb.sendline("detach")
+    gdb.sendline("quit")
+    gdb.expect(pexpect.EOF)
+    assert gdb.wait() == 0
+    second.expect(PROMPT)
+    second.sendline("test -e /dev/dri/renderD128; echo found=$?")  # it goes on
+    second.expect("found=0")
+    second.sendline("exit")
+    second.expect(pexpect.EOF)
+    assert second.wait() == 0
+
+
 SCENARIO = "fw-protected-section/in-heap"
 
 

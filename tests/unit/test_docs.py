@@ -116,3 +116,16 @@ def test_troubleshooting_has_each_class_once_in_the_tables_order() -> None:
     assert found == [(kind.label, kind.meaning, str(kind.exit_code)) for kind in FailureClass]
     for part in text.split("\n## ")[1:]:
         assert "`" in part, f"nothing to type in {part.splitlines()[0]}"
+
+
+def test_the_architecture_names_every_part_of_the_rig() -> None:
+    table = (REPO / "docs" / "architecture.md").read_text()
+    parts = {
+        path.name + "/" * path.is_dir()
+        for path in (REPO / "rig").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    } - {"__init__.py"}
+    assert len(parts) > 30
+    assert [part for part in sorted(parts) if f"`rig/{part}`" not in table] == []
+    named = re.findall(r"`rig/([\w/]+?(?:\.py|/))`", table)
+    assert [part for part in named if not (REPO / "rig" / part).exists()] == []

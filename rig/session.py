@@ -275,6 +275,10 @@ class Session:
         """One counter of the device, read past the guest."""
         return int(self.vm.qmp.qom_get(GPU_PATH, f"counter-{name}"))
 
+    def strikes(self, fault: str) -> int:
+        """How often a row of the fault plan has had an effect since this QEMU started."""
+        return int(self.vm.qmp.qom_get(GPU_PATH, f"strikes-{fault}"))
+
     def denials(self) -> int:
         """How many accesses the firewall denied, read past the guest."""
         return int(self.vm.qmp.qom_get(FIREWALL_PATH, "counter-denials"))

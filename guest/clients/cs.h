@@ -80,6 +80,24 @@ static inline uint64_t cs_flush_caches(unsigned int id, unsigned int entry)
 	       CS_FLUSH_CLEAN_INV << 4 | CS_FLUSH_CLEAN_INV;
 }
 
+/* A RUN_* by its opcode, with nothing set: the model runs no shader, it only takes its time. */
+static inline uint64_t cs_run(unsigned int opcode)
+{
+	return cs_op(opcode);
+}
+
+/* The tiler heap whose context is at r64[address]. */
+static inline uint64_t cs_heap_set(unsigned int address)
+{
+	return cs_op(48) | cs_src(address);
+}
+
+/* Tell the heap that vertices and tiling of one more render pass have begun. */
+static inline uint64_t cs_heap_vt_start(void)
+{
+	return cs_op(49);
+}
+
 /* The next `count` instructions run in protected mode. */
 static inline uint64_t cs_prot_region(uint16_t count)
 {

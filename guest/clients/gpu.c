@@ -164,6 +164,21 @@ int gpu_bo_import(struct gpu *gpu, uint32_t vm, uint64_t va, uint64_t size, cons
 	return vm_map(gpu, vm, bo, DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC);
 }
 
+int gpu_tiler_heap_create(struct gpu *gpu, uint32_t vm, uint64_t *context)
+{
+	struct drm_panthor_tiler_heap_create c = {
+		.vm_id = vm,
+		.initial_chunk_count = 1,
+		.chunk_size = 128u << 10,
+		.max_chunks = 4,
+		.target_in_flight = 2,
+	};
+	int ret = gpu_ioctl(gpu->fd, DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE, &c, "tiler_heap_create");
+
+	*context = c.tiler_heap_ctx_gpu_va;
+	return ret;
+}
+
 int gpu_group_create(struct gpu *gpu, uint32_t vm, const struct gpu_group_options *options,
 		     uint32_t *group)
 {

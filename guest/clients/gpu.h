@@ -49,6 +49,9 @@ int gpu_bo_create(struct gpu *gpu, uint32_t vm, uint64_t va, uint64_t size, stru
 int gpu_bo_import(struct gpu *gpu, uint32_t vm, uint64_t va, uint64_t size, const char *heap,
 		  struct gpu_bo *bo);
 
+/* A tiler heap of chunks of 128 KiB: one at first, at most four. `context` is its address. */
+int gpu_tiler_heap_create(struct gpu *gpu, uint32_t vm, uint64_t *context);
+
 int gpu_group_create(struct gpu *gpu, uint32_t vm, const struct gpu_group_options *options,
 		     uint32_t *group);
 int gpu_group_destroy(struct gpu *gpu, uint32_t group);

@@ -16,7 +16,7 @@
 #define JOB_STEP      0x01010101u
 #define JOB_MAX_WORDS 64u
 
-enum { R_ADDRESS = 0, R_VALUE = 2, R_FLUSH_ID = 4 };
+enum { R_ADDRESS = 0, R_VALUE = 2, R_FLUSH_ID = 4, R_HEAP = 6 };
 
 struct session {
 	struct gpu gpu;
@@ -57,14 +57,33 @@ struct values {
 	uint64_t va;
 	uint32_t first;
 	unsigned int count;
-	bool protect; /* made and stored in a protected region */
+	bool protect;	     /* made and stored in a protected region */
+	unsigned int run;    /* opcode of a RUN_* that comes first; 0: none */
+	uint64_t tiler_heap; /* context of the one it uses; 0: none */
 };
+
+/* What comes before the store: its end is waited for. */
+static unsigned int write_run(uint64_t *code, const struct values *v, uint16_t all)
+{
+	unsigned int n = 0;
+
+	if (v->tiler_heap) {
+		code[n++] = cs_move48(R_HEAP, v->tiler_heap);
+		code[n++] = cs_heap_set(R_HEAP);
+		code[n++] = cs_heap_vt_start();
+	}
+	if (v->run) {
+		code[n++] = cs_run(v->run);
+		code[n++] = cs_wait(all);
+	}
+	return n;
+}
 
 /* Store values: only the first is in the code. Returns the number of instructions. */
 static unsigned int write_store(const struct session *s, uint64_t *code, const struct values *v)
 {
 	const uint16_t all = gpu_all_scoreboards(&s->gpu);
-	unsigned int n = 0;
+	unsigned int n = write_run(code, v, all);
 
 	code[n++] = cs_move48(R_ADDRESS, v->va);
 	code[n++] = cs_move32(R_VALUE, v->first);
@@ -126,7 +145,8 @@ _Noreturn void cmd_job(const struct options *o)
 {
 	struct values v = { .first = (uint32_t)o->value,
 			    .count = (unsigned int)o->words,
-			    .protect = o->protect };
+			    .protect = o->protect,
+			    .run = (unsigned int)o->run };
 	volatile uint32_t *result;
 	struct gpu_bo target = { .va = TARGET_VA };
 	struct session s;
@@ -141,6 +161,8 @@ _Noreturn void cmd_job(const struct options *o)
 	if (o->heap)
 		need(gpu_bo_import(&s.gpu, s.vm, HEAP_VA, BO_SIZE, o->heap, &target));
 	v.va = target.va;
+	if (o->tiler)
+		need(gpu_tiler_heap_create(&s.gpu, s.vm, &v.tiler_heap));
 	words = write_store(&s, s.bo.map, &v);
 	need(gpu_submit(&s.gpu, s.group, (unsigned int)o->queue, s.bo.va, words, s.syncobj));
 	done = finished(&s, o->timeout_ms);
@@ -174,7 +196,9 @@ _Noreturn void cmd_churn(const struct options *o)
 		const uint32_t value = (uint32_t)(o->value + i);
 
 		group_open(&s, o);
-		words = write_store(&s, s.bo.map, &(struct values){ TARGET_VA, value, 1, false });
+		words = write_store(
+			&s, s.bo.map,
+			&(struct values){ .va = TARGET_VA, .first = value, .count = 1 });
 		need(gpu_submit(&s.gpu, s.group, (unsigned int)o->queue, s.bo.va, words,
 				s.syncobj));
 		need(gpu_syncobj_wait(&s.gpu, s.syncobj,
@@ -200,8 +224,9 @@ _Noreturn void cmd_bench(const struct options *o)
 	if (!o->count)
 		result_fail("count", "zero");
 	session_open(&s, o);
-	words = write_store(&s, s.bo.map,
-			    &(struct values){ TARGET_VA, (uint32_t)o->value, 1, false });
+	words = write_store(
+		&s, s.bo.map,
+		&(struct values){ .va = TARGET_VA, .first = (uint32_t)o->value, .count = 1 });
 	start = monotonic_ns();
 	for (uint64_t i = 0; i < o->count; i++)
 		need(gpu_submit(&s.gpu, s.group, (unsigned int)o->queue, s.bo.va, words,

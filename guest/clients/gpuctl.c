@@ -29,6 +29,7 @@ static const char usage_text[] =
 	"  words=1                                  job: how many values, up to 64\n"
 	"  trusted=1                                job: a trusted application reads it back\n"
 	"  protect=1                                job: store in a protected region\n"
+	"  run=OPCODE tiler=1                       job: a RUN_* before it, with a tiler heap\n"
 	"  regions=1 hold=1 bad=1 tail=N            region: how many, what they do, loops behind\n"
 	"  groups=12 jobs=2 inner=1000 outer=100    rotate: each job adds inner*outer times\n"
 	"  shared-vm=1                              rotate: one VM for all, not one each\n";
@@ -175,7 +176,8 @@ static bool set_number(struct options *o, const char *name, const char *text)
 		{ "shared-vm", &o->shared_vm }, { "trusted", &o->trusted },
 		{ "words", &o->words },		{ "regions", &o->regions },
 		{ "hold", &o->hold },		{ "bad", &o->bad },
-		{ "tail", &o->tail },
+		{ "tail", &o->tail },		{ "run", &o->run },
+		{ "tiler", &o->tiler },
 	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)

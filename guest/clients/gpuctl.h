@@ -20,6 +20,8 @@ struct options {
 	uint64_t regions;   /* region: how many */
 	uint64_t hold, bad; /* region: what the first, the last one does */
 	uint64_t tail;	    /* region: loops behind the last one */
+	uint64_t run;	    /* job: opcode of a RUN_* before the store */
+	uint64_t tiler;	    /* job: with a tiler heap */
 	const char *heap;   /* job: the target is a buffer of this dma-heap */
 };
 

@@ -197,17 +197,24 @@ struct drm_panthor_group_get_state {
 };
 RIG_SIZE(drm_panthor_group_get_state, 16);
 
+struct drm_panthor_tiler_heap_create {
+	uint32_t vm_id, initial_chunk_count, chunk_size, max_chunks, target_in_flight, handle;
+	uint64_t tiler_heap_ctx_gpu_va, first_heap_chunk_gpu_va;
+};
+RIG_SIZE(drm_panthor_tiler_heap_create, 40);
+
 /* Numbers of enum drm_panthor_ioctl_id, above DRM_COMMAND_BASE (0x40). */
-#define RIG_PANTHOR(nr, type)		  DRM_IOWR(0x40 + (nr), struct drm_panthor_##type)
-#define DRM_IOCTL_PANTHOR_DEV_QUERY	  RIG_PANTHOR(0, dev_query)
-#define DRM_IOCTL_PANTHOR_VM_CREATE	  RIG_PANTHOR(1, vm_create)
-#define DRM_IOCTL_PANTHOR_VM_DESTROY	  RIG_PANTHOR(2, vm_destroy)
-#define DRM_IOCTL_PANTHOR_VM_BIND	  RIG_PANTHOR(3, vm_bind)
-#define DRM_IOCTL_PANTHOR_BO_CREATE	  RIG_PANTHOR(5, bo_create)
-#define DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET  RIG_PANTHOR(6, bo_mmap_offset)
-#define DRM_IOCTL_PANTHOR_GROUP_CREATE	  RIG_PANTHOR(7, group_create)
-#define DRM_IOCTL_PANTHOR_GROUP_DESTROY	  RIG_PANTHOR(8, group_destroy)
-#define DRM_IOCTL_PANTHOR_GROUP_SUBMIT	  RIG_PANTHOR(9, group_submit)
-#define DRM_IOCTL_PANTHOR_GROUP_GET_STATE RIG_PANTHOR(10, group_get_state)
+#define RIG_PANTHOR(nr, type)		    DRM_IOWR(0x40 + (nr), struct drm_panthor_##type)
+#define DRM_IOCTL_PANTHOR_DEV_QUERY	    RIG_PANTHOR(0, dev_query)
+#define DRM_IOCTL_PANTHOR_VM_CREATE	    RIG_PANTHOR(1, vm_create)
+#define DRM_IOCTL_PANTHOR_VM_DESTROY	    RIG_PANTHOR(2, vm_destroy)
+#define DRM_IOCTL_PANTHOR_VM_BIND	    RIG_PANTHOR(3, vm_bind)
+#define DRM_IOCTL_PANTHOR_BO_CREATE	    RIG_PANTHOR(5, bo_create)
+#define DRM_IOCTL_PANTHOR_BO_MMAP_OFFSET    RIG_PANTHOR(6, bo_mmap_offset)
+#define DRM_IOCTL_PANTHOR_GROUP_CREATE	    RIG_PANTHOR(7, group_create)
+#define DRM_IOCTL_PANTHOR_GROUP_DESTROY	    RIG_PANTHOR(8, group_destroy)
+#define DRM_IOCTL_PANTHOR_GROUP_SUBMIT	    RIG_PANTHOR(9, group_submit)
+#define DRM_IOCTL_PANTHOR_GROUP_GET_STATE   RIG_PANTHOR(10, group_get_state)
+#define DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE RIG_PANTHOR(11, tiler_heap_create)
 
 #endif

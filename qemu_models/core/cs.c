@@ -240,10 +240,13 @@ static inline void pop_frames(MaliCs *cs)
     }
 }
 
-static uint32_t code_or(const MaliGpu *g, MaliFault row, uint32_t otherwise)
+static uint32_t code_or(MaliGpu *g, MaliFault row, uint32_t otherwise)
 {
     uint32_t code = mali_fault(g, row) & 0xff;
 
+    if (code) {
+        mali_fault_struck(g, row);
+    }
     return code ? code : otherwise;
 }
 

@@ -31,6 +31,9 @@ static MaliStep bus_error(MaliCtx *x, uint64_t va, MaliAccess acc)
 
     mali_walk(x->g, x->grp->as, va, &pa, NULL);
     code = mali_fault(x->g, MALI_FAULT_GPU_FAULT_CODE) & 0xff;
+    if (code) {
+        mali_fault_struck(x->g, MALI_FAULT_GPU_FAULT_CODE);
+    }
     mali_gpu_fault(x->g, code ? code : EXC_GPU_BUS_FAULT, x->grp->as, pa, acc,
                    FAULT_SOURCE(x->idx));
     if (x->g->s.protm.active) {
@@ -64,7 +67,11 @@ static MaliXlate inject(MaliCtx *x, MaliXlate r, uint32_t *fault)
 
     if (mali_fault_hit(g, MALI_FAULT_MMU_FAULT_AT)) {
         *fault = mali_fault(g, MALI_FAULT_MMU_FAULT_CODE) & 0xff;
-        *fault = *fault ? *fault : EXC_TRANSLATION_FAULT + 3;
+        if (*fault) {
+            mali_fault_struck(g, MALI_FAULT_MMU_FAULT_CODE);
+        } else {
+            *fault = EXC_TRANSLATION_FAULT + 3;
+        }
         r = MALI_XL_FAULT;
     } else if (mali_fault_hit(g, MALI_FAULT_GPU_FAULT_AT) ||
                (g->s.protm.active && mali_fault_hit(g, MALI_FAULT_PROTM_FAULT_AT))) {
@@ -91,6 +98,7 @@ static void leak(MaliCtx *x, uint64_t va, const void *buf, size_t len)
     uint64_t to = (x->pc & ~PAGE_MASK) + away + (va & PAGE_MASK), fault_va;
 
     if (away && x->g->s.protm.active) {
+        mali_fault_struck(x->g, MALI_FAULT_PROTM_LEAK);
         mali_va_write(x->g, x->grp->as, MALI_MASTER_NORMAL, to, buf, len, &fault, &fault_va);
     }
 }

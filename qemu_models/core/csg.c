@@ -9,6 +9,8 @@
 
 #include "mali_int.h"
 
+#define ACK_LIE 3u /* what csg-ack-wrong adds to STATE: TERMINATE for RESUME, SUSPEND for START */
+
 static unsigned num_cs(const MaliGpu *g)
 {
     return g->s.iface.num_cs < MALI_NUM_CS ? g->s.iface.num_cs : MALI_NUM_CS;
@@ -115,7 +117,7 @@ static void csg_start(MaliGpu *g, unsigned csg)
 static void csg_resume(MaliGpu *g, unsigned csg, MaliCsFrom from)
 {
     uint32_t cs_req[MALI_NUM_CS], streams = latch_inputs(g, csg, cs_req);
-    bool ignore = mali_fault(g, MALI_FAULT_IGNORE_SUSPEND_BUF);
+    bool ignore = mali_fault_hit(g, MALI_FAULT_IGNORE_SUSPEND_BUF);
     MaliBlob blob = { 0, 0, 0 };
     bool restored = !ignore && mali_csg_restore(g, csg, &blob);
 
@@ -192,6 +194,12 @@ static void csg_terminate(MaliGpu *g, unsigned csg)
     mali_ev_end(&e);
 }
 
+/* csg-ack-wrong has made CSG_ACK differ by @bits from what was done: nothing new is asked for. */
+static bool lied(const MaliGpu *g, uint32_t bits)
+{
+    return bits == ACK_LIE && g->struck[MALI_FAULT_CSG_ACK_WRONG];
+}
+
 /* @old and @state: what CSG_ACK and CSG_REQ say; false if the request is not understood. */
 static bool set_state(MaliGpu *g, unsigned csg, uint32_t old, uint32_t state)
 {
@@ -209,7 +217,7 @@ static bool set_state(MaliGpu *g, unsigned csg, uint32_t old, uint32_t state)
             } else {
                 csg_resume(g, csg, back ? MALI_CS_BACK : MALI_CS_RESTORED);
             }
-        } else if (old != state) {
+        } else if (old != state && !lied(g, old ^ state)) {
             mali_violation(g, "csg-state", "csg %u: state %u requested while on the slot", csg,
                            state);
         }
@@ -276,7 +284,7 @@ static uint32_t requests(MaliGpu *g, unsigned csg)
         status_update(g, csg);
     }
     if (((req ^ ack) & CSG_STATE_MASK) && mali_fault_hit(g, MALI_FAULT_CSG_ACK_WRONG)) {
-        done ^= 3;
+        done ^= ACK_LIE;
     }
     if (done != ack) {
         if (!g->s.csg[csg].resident) {
@@ -285,6 +293,15 @@ static uint32_t requests(MaliGpu *g, unsigned csg)
         mali_mcu_w32(g, f->out + CSG_OUT_ACK, done);
     }
     return done ^ ack;
+}
+
+/* Whether a request waits for its acknowledgement. */
+static bool asked(MaliGpu *g, unsigned csg)
+{
+    const MaliCsgIface *f = mali_csg_iface(g, csg);
+
+    return (mali_mcu_r32(g, f->in + CSG_IN_REQ) ^ mali_mcu_r32(g, f->out + CSG_OUT_ACK)) &
+           ~CSG_EVT_MASK;
 }
 
 /* ---- doorbells ---- */
@@ -317,6 +334,8 @@ void mali_csg_process(MaliGpu *g, unsigned csg)
     g->hold_events = true;
     if (!mali_fault(g, MALI_FAULT_CSG_ACK_NEVER)) {
         changed = requests(g, csg);
+    } else if (asked(g, csg)) {
+        mali_fault_struck(g, MALI_FAULT_CSG_ACK_NEVER);
     }
     cs_doorbells(g, csg);
     g->hold_events = false;

@@ -121,6 +121,9 @@ void mali_timer_rearm(MaliGpu *g)
     Needs n = needs(g, now);
 
     if (stands_still(g)) {
+        if (n.run_at != MALI_NEVER && mali_fault(g, MALI_FAULT_JOB_NEVER)) {
+            mali_fault_struck(g, MALI_FAULT_JOB_NEVER);
+        }
         n.run_at = MALI_NEVER;
     }
 

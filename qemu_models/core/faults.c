@@ -195,12 +195,34 @@ static int find(const char *name)
 bool mali_fault_hit(MaliGpu *g, MaliFault f)
 {
     uint32_t *v = &g->s.fault[f];
+    bool hit = *v;
 
-    switch (rows[f].kind) {
-    case COUNT: return *v && (*v)--;
-    case NTH: return *v && --*v == 0;
-    default: return *v;
+    if (hit && rows[f].kind == COUNT) {
+        --*v;
+    } else if (hit && rows[f].kind == NTH) {
+        hit = --*v == 0;
     }
+    if (hit) {
+        mali_fault_struck(g, f);
+    }
+    return hit;
+}
+
+/* Never in the saved state: what a restored guest is asked about is what happens from there on. */
+void mali_fault_struck(MaliGpu *g, MaliFault f)
+{
+    g->struck[f] += g->struck[f] != UINT32_MAX;
+}
+
+bool mali_fault_strikes(const MaliGpu *g, const char *name, uint32_t *count)
+{
+    int i = find(name);
+
+    if (i < 0) {
+        return false;
+    }
+    *count = g->struck[i];
+    return true;
 }
 
 void mali_fault_changed(MaliGpu *g)

@@ -39,7 +39,7 @@ static bool req_ping(MaliGpu *g)
 {
     MaliEvent e;
 
-    if (mali_fault(g, MALI_FAULT_PING_NEVER) ||
+    if (mali_fault_hit(g, MALI_FAULT_PING_NEVER) ||
         mali_late(g, MALI_LATE_PING, MALI_FAULT_PING_LATE, 0)) {
         return false;
     }
@@ -261,7 +261,7 @@ static void halt(MaliGpu *g, uint32_t req)
 {
     uint32_t ack = out32(g, GLB_OUT_ACK);
 
-    if (mali_fault(g, MALI_FAULT_HALT_NEVER) ||
+    if (mali_fault_hit(g, MALI_FAULT_HALT_NEVER) ||
         mali_late(g, MALI_LATE_HALT, MALI_FAULT_HALT_LATE, 0)) {
         return;
     }

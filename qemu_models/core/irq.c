@@ -56,6 +56,9 @@ static uint32_t planned(MaliGpu *g, MaliIrq irq, uint32_t bits)
     uint32_t *drop = &g->s.fault[MALI_FAULT_IRQ_DROP_JOB + irq], lost = bits & *drop;
     uint32_t *twice = &g->s.fault[MALI_FAULT_IRQ_DOUBLE_JOB + irq], more = bits & ~lost & *twice;
 
+    if (lost) {
+        mali_fault_struck(g, MALI_FAULT_IRQ_DROP_JOB + irq);
+    }
     *drop &= ~lost;
     *twice &= ~more;
     g->s.irq_again[irq] |= more;
@@ -89,6 +92,9 @@ void mali_irq_write(MaliGpu *g, MaliIrq irq, uint32_t reg, uint32_t val)
         b->rawstat |= val & valid_bits[irq];
         break;
     case INT_CLEAR:
+        if (g->s.irq_again[irq] & val) {
+            mali_fault_struck(g, MALI_FAULT_IRQ_DOUBLE_JOB + irq);
+        }
         b->rawstat = (b->rawstat & ~val) | (g->s.irq_again[irq] & val);
         g->s.irq_again[irq] &= ~val;
         break;

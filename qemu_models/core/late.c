@@ -17,6 +17,7 @@ bool mali_late(MaliGpu *g, MaliLate what, MaliFault f, uint32_t arg)
     if (!us || g->late_now == (int)what) {
         return false;
     }
+    mali_fault_struck(g, f);
     g->s.late_at[what] = g->ops.now_ns(g->opaque) + us * 1000;
     g->s.late_arg[what] = arg;
     mali_timer_rearm(g);

@@ -87,6 +87,9 @@ bool mali_load(MaliGpu *gpu, const void *buf, size_t len, const char **why);
  */
 bool mali_fault_set(MaliGpu *gpu, const char *name, uint32_t arg);
 bool mali_fault_get(const MaliGpu *gpu, const char *name, uint32_t *arg);
+/* How often a row has had an effect since this GPU was made; survives resets. False: no such row.
+ */
+bool mali_fault_strikes(const MaliGpu *gpu, const char *name, uint32_t *count);
 /* Row @i of the fault table; NULL behind the last. */
 const char *mali_fault_name(unsigned i);
 const char *mali_fault_help(unsigned i);

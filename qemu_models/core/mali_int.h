@@ -253,12 +253,13 @@ struct MaliGpu {
         uint64_t base, now, stall;
         unsigned n, max;
     } run;
-    bool hold_events;             /* events only get pending: a request is being worked on */
-    bool log_marker;              /* the event being written is about the log itself */
-    bool inject;                  /* a code is to be raised at some instruction or access */
-    int late_now;                 /* MaliLate that is let through; -1: none */
-    bool sync_dirty;              /* a sync object or progress counter changed in this slice */
-    const struct MaliOp *op[256]; /* opcode table of this GPU's architecture */
+    bool hold_events;                 /* events only get pending: a request is being worked on */
+    bool log_marker;                  /* the event being written is about the log itself */
+    bool inject;                      /* a code is to be raised at some instruction or access */
+    int late_now;                     /* MaliLate that is let through; -1: none */
+    uint32_t struck[MALI_MAX_FAULTS]; /* fault plan: effects of each row in this process */
+    bool sync_dirty;                  /* a sync object or progress counter changed in this slice */
+    const struct MaliOp *op[256];     /* opcode table of this GPU's architecture */
     MaliState s;
 };
 
@@ -397,6 +398,8 @@ static inline uint32_t mali_fault(const MaliGpu *g, MaliFault f)
 
 /* Whether row @f strikes now, by its kind; counts down. */
 bool mali_fault_hit(MaliGpu *g, MaliFault f);
+/* The row has had an effect: for rows that are no mali_fault_hit(). */
+void mali_fault_struck(MaliGpu *g, MaliFault f);
 
 /* ---- late.c: what the fault plan makes late ---- */
 /*

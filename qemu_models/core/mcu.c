@@ -157,7 +157,7 @@ static void boot_log(MaliGpu *g, const char *reason, bool full)
 
 static void sections(MaliGpu *g, const MaliManifest *m)
 {
-    if (mali_fault(g, MALI_FAULT_CORRUPT_SECTION)) {
+    if (mali_fault_hit(g, MALI_FAULT_CORRUPT_SECTION)) {
         mali_sections_corrupt(g, m, mali_fault(g, MALI_FAULT_CORRUPT_SECTION));
     }
     if (m->present) {
@@ -168,11 +168,14 @@ static void sections(MaliGpu *g, const MaliManifest *m)
 }
 
 /* boot-version: 1 stands for 0, which to the host is a failed boot. */
-static uint32_t told_version(const MaliGpu *g)
+static uint32_t told_version(MaliGpu *g)
 {
     uint32_t v = mali_fault(g, MALI_FAULT_BOOT_VERSION);
 
-    return !v ? g->s.iface.fw_version : v == 1 ? 0 : v;
+    if (!mali_fault_hit(g, MALI_FAULT_BOOT_VERSION)) {
+        return g->s.iface.fw_version;
+    }
+    return v == 1 ? 0 : v;
 }
 
 static void mcu_boot(MaliGpu *g)

@@ -55,7 +55,7 @@ void mali_protm_pend(MaliGpu *g, unsigned csg, unsigned cs)
 
     s->wait = MALI_WAIT_PROTM;
     mali_cs_status(g, csg, cs);
-    if (mali_fault(g, MALI_FAULT_PROTM_PEND_NEVER)) {
+    if (mali_fault_hit(g, MALI_FAULT_PROTM_PEND_NEVER)) {
         return;
     }
     mali_ev_begin(&e, g, "protm-pend");
@@ -146,9 +146,9 @@ bool mali_protm_enter(MaliGpu *g)
     MaliProtm *p = &g->s.protm;
     unsigned csg = 0;
     uint32_t streams = choose(g, &csg);
-    const char *refused = mali_fault(g, MALI_FAULT_PROTM_ENTER_NEVER) ? "fault-plan"
-                          : !streams                                  ? "no-stream"
-                                                                      : section_missing(g);
+    const char *refused = mali_fault_hit(g, MALI_FAULT_PROTM_ENTER_NEVER) ? "fault-plan"
+                          : !streams                                      ? "no-stream"
+                                                                          : section_missing(g);
 
     log_entry(g, csg, streams, refused);
     if (refused) {
@@ -192,7 +192,7 @@ void mali_protm_begin(MaliGpu *g)
 {
     MaliProtm *p = &g->s.protm;
 
-    if (mali_fault(g, MALI_FAULT_PROTM_STATUS_NEVER)) {
+    if (mali_fault_hit(g, MALI_FAULT_PROTM_STATUS_NEVER)) {
         p->streams = 0;
         return;
     }
@@ -367,9 +367,9 @@ static bool exit_late(MaliGpu *g, MaliProtmLeave why)
     return mali_late(g, MALI_LATE_PROTM_EXIT, MALI_FAULT_PROTM_EXIT_LATE, why);
 }
 
-static bool stuck(const MaliGpu *g)
+static bool stuck(MaliGpu *g)
 {
-    return mali_fault(g, MALI_FAULT_PROTM_EXIT_NEVER);
+    return mali_fault_hit(g, MALI_FAULT_PROTM_EXIT_NEVER);
 }
 
 void mali_protm_settle(MaliGpu *g)
@@ -432,10 +432,7 @@ void mali_protm_leave_late(MaliGpu *g)
 
 void mali_protm_spurious(MaliGpu *g)
 {
-    uint32_t *n = &g->s.fault[MALI_FAULT_PROTM_EXIT_SPURIOUS];
-
-    if (*n && !g->s.protm.active) {
-        --*n;
+    if (!g->s.protm.active && mali_fault_hit(g, MALI_FAULT_PROTM_EXIT_SPURIOUS)) {
         log_exit(g, "spurious", 0);
         mali_glb_event(g, GLB_PROTM_EXIT);
     }

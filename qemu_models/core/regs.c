@@ -100,7 +100,7 @@ static uint32_t timestamp_read(MaliGpu *g, uint32_t o)
 static uint32_t gpu_id_read(MaliGpu *g, uint32_t o)
 {
     (void)o;
-    return g->row->gpu_id | (mali_fault(g, MALI_FAULT_GPU_ID_WRONG) ? 0xf0000000 : 0);
+    return g->row->gpu_id | (mali_fault_hit(g, MALI_FAULT_GPU_ID_WRONG) ? 0xf0000000 : 0);
 }
 
 static uint32_t coherency_read(MaliGpu *g, uint32_t o)

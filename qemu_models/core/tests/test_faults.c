@@ -42,6 +42,14 @@ static bool job(void)
     return env_d32(&e, 0) == 9;
 }
 
+static uint32_t strikes(const char *name)
+{
+    uint32_t n = ~0u;
+
+    CHECK(mali_fault_strikes(e.m->gpu, name, &n));
+    return n;
+}
+
 /* ---- the plan itself ---- */
 
 TEST(every_fault_is_named_and_described)
@@ -59,6 +67,40 @@ TEST(every_fault_is_named_and_described)
     CHECK(n > 70);
     CHECK(!mali_fault_help(n));
     CHECK(!mali_fault_set(e.m->gpu, "nonsense", 1));
+}
+
+/* One row of each kind: effects count, a plan that nothing has met does not. */
+TEST(strikes_are_effects_of_a_row)
+{
+    uint32_t n;
+
+    env_new(&e, 1);
+    plan("flush-never", 3);
+    plan("job-never", 1);
+    plan("irq-drop-gpu", GPU_IRQ_FAULT | GPU_IRQ_CLEAN_CACHES_COMPLETED);
+    plan("cs-fault-at", 1000);
+    plan("as-late", 7);
+    for (unsigned i = 0; mali_fault_name(i); i++) {
+        CHECK_EQ(strikes(mali_fault_name(i)), 0);
+    }
+    wr(e.m, GPU_CMD, GPU_CMD_FLUSH_CACHES);
+    wr(e.m, GPU_CMD, GPU_CMD_FLUSH_CACHES);
+    CHECK_EQ(strikes("flush-never"), 2);
+    CHECK_EQ(strikes("irq-drop-gpu"), 0);
+    plan("flush-never", 0);
+    wr(e.m, GPU_CMD, GPU_CMD_FLUSH_CACHES);
+    CHECK_EQ(strikes("flush-never"), 2);
+    CHECK_EQ(strikes("irq-drop-gpu"), 1);
+    CHECK_EQ(left("irq-drop-gpu"), GPU_IRQ_FAULT);
+    CHECK(!job());
+    CHECK(strikes("job-never") > 0);
+    CHECK_EQ(strikes("cs-fault-at"), 0);
+    plan("cs-fault-at", 1);
+    plan("job-never", 0);
+    mach_run(e.m, 1000 * US);
+    CHECK_EQ(strikes("cs-fault-at"), 1);
+    CHECK_EQ(strikes("cs-fault-code"), 0);
+    CHECK(!mali_fault_strikes(e.m->gpu, "nonsense", &n));
 }
 
 /* ---- L2 ---- */
@@ -317,6 +359,8 @@ TEST(csg_ack_late_wrong_never)
     grp_bind(e.m, &e.g, 0, 1, CSG_STATE_RESUME);
     CHECK_EQ(csg_ack(e.m, 0) & CSG_STATE_MASK, CSG_STATE_TERMINATE);
     CHECK(e.m->gpu->s.csg[0].resident);
+    mali_csg_process(e.m->gpu, 0); /* what it sees once more is its own lie */
+    CHECK_EQ(e.m->gpu->s.counter[MALI_CNT_VIOLATIONS], 0);
     plan("csg-ack-never", 1);
     grp_state(e.m, &e.g, CSG_STATE_SUSPEND);
     mach_run(e.m, SEC);

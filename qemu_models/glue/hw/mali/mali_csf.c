@@ -257,6 +257,18 @@ static void fault_set(Object *obj, Visitor *v, const char *name, void *opaque, E
     }
 }
 
+/* Read only: how often a row has had an effect. */
+static void strikes_get(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
+{
+    MaliCsf *s = MALI_CSF(obj);
+    uint32_t value = 0;
+
+    if (s->gpu) {
+        mali_fault_strikes(s->gpu, mali_fault_name(GPOINTER_TO_UINT(opaque)), &value);
+    }
+    visit_type_uint32(v, name, &value, errp);
+}
+
 static void counter_get(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
 {
     MaliCsf *s = MALI_CSF(obj);
@@ -281,9 +293,11 @@ static void add_table_properties(Object *obj)
     object_property_add(obj, "virtual-ns", "uint64", virtual_ns_get, NULL, NULL, NULL);
     for (unsigned i = 0; mali_fault_name(i); i++) {
         g_autofree char *name = g_strdup_printf("fault-%s", mali_fault_name(i));
+        g_autofree char *strikes = g_strdup_printf("strikes-%s", mali_fault_name(i));
 
         object_property_add(obj, name, "uint32", fault_get, fault_set, NULL, GUINT_TO_POINTER(i));
         object_property_set_description(obj, name, mali_fault_help(i));
+        object_property_add(obj, strikes, "uint32", strikes_get, NULL, NULL, GUINT_TO_POINTER(i));
     }
     for (unsigned i = 0; mali_counter_name(i); i++) {
         g_autofree char *name = g_strdup_printf("counter-%s", mali_counter_name(i));

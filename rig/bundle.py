@@ -14,11 +14,10 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -29,7 +28,7 @@ from rig.kernel.repo import Tree
 from rig.leftovers import SCRATCH
 from rig.machine.launch import Soc
 from rig.paths import REPO
-from rig.testbed import Options, TestBed
+from rig.testbed import Options, Rootfs, TestBed
 from rig.ui import Reporter
 from rig.verdict.klog import Expected
 from rig.verdict.verdict import Note, Outcome, Verdict
@@ -45,6 +44,8 @@ PARTS: Mapping[str, tuple[str, str]] = {
     "mcu_firmware": ("csffw", "mali_csffw.bin"),
 }
 """Attribute of the test bed -> kind in the store, and the file in the folder that it names."""
+_SAME = ("gpu", "soak", "firewall", "cold", "coherent", "soc", "rootfs")
+"""Options of the same name that a bundle is opened with again."""
 _S = TypeVar("_S", bound=msgspec.Struct)
 
 
@@ -83,6 +84,7 @@ class Inputs(msgspec.Struct):
     """Guests were booted, not restored from snapshots."""
     coherent: bool = False
     soc: Soc = "rk3588"
+    rootfs: Rootfs = "initramfs"
 
 
 class Row(msgspec.Struct):
@@ -214,6 +216,7 @@ def inputs_of(bed: TestBed) -> Inputs:
         faults=dict(options.faults),
         coherent=options.coherent,
         soc=options.soc,
+        rootfs=options.rootfs,
         soak=options.soak,
         firewall=options.firewall,
         artifacts={part: _folder(bed, part).name for part in PARTS},
@@ -244,13 +247,13 @@ def arguments_of(options: Options) -> list[str]:
         out += ["--series", str(path)]
     if options.series == ():
         out.append("--no-series")
-    out += [f"--{name}" for name in ("cold", "coherent") if getattr(options, name)]
+    out += [f"--{name}" for name in ("cold", "coherent", "net") if getattr(options, name)]
     for fault, value in options.faults:
         out += ["--fault", f"{fault}={value}"]
     if not options.firewall:
         out += ["--firewall", "off"]
     plain = Options()
-    for name in ("gpu", "soc"):
+    for name in ("gpu", "soc", "rootfs"):
         if (value := getattr(options, name)) != getattr(plain, name):
             out += [f"--{name}", value]
     return out
@@ -326,9 +329,8 @@ def reopen(inputs: Inputs, ui: Reporter) -> TestBed:
 
     Raises `RigError` (USAGE) that names what is gone and the command that makes it again.
     """
-    bed = TestBed(Options(gpu=inputs.gpu, faults=tuple(inputs.faults.items())), ui)
-    bed.options = replace(bed.options, soak=inputs.soak, firewall=inputs.firewall, cold=inputs.cold,
-                          coherent=inputs.coherent, soc=inputs.soc)  # fmt: skip
+    kept: dict[str, Any] = {name: getattr(inputs, name) for name in _SAME}
+    bed = TestBed(Options(faults=tuple(inputs.faults.items()), **kept), ui)
     bed.tree = Tree(inputs.tree, inputs.label)
     gone = []
     for part, (kind, file) in PARTS.items():

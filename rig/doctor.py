@@ -60,6 +60,7 @@ BUILD = (
 )  # fmt: skip
 SSH = (Requirement("openssh-client", "the client", command="ssh"),)
 GDB = (Requirement("gdb-multiarch", "gdb for the guest", command="gdb-multiarch"),)
+DEBIAN = (Requirement("e2fsprogs", "the guest's disk", command="mke2fs"),)
 TEST = (
     Requirement("clang-format", "C layout", command="clang-format"),
     Requirement("shellcheck", "shell scripts", command="shellcheck"),
@@ -87,6 +88,7 @@ NEEDS = {
     "run": Need("make run, and every rig command that builds or boots", BUILD),
     "ssh": Need("rig ssh", SSH),
     "gdb": Need("rig gdb", GDB),
+    "debian": Need("--rootfs debian", DEBIAN),
     "test": Need("make test", TEST),
     "browser": Need("make nightly: the report's test", BROWSER),
     "fuzz": Need("make fuzz", FUZZ),

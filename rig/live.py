@@ -54,7 +54,8 @@ def announce(session: Session) -> Path:
 def ways_in(folder: Path) -> list[str]:
     """The commands into an announced guest."""
     names = ("shell", "ssh", "gdb", "inspect", "dump")
-    return [f"rig {name} --guest {folder}" + " FILE" * (name == "dump") for name in names]
+    ways = [f"rig {name} --guest {folder}" + " FILE" * (name == "dump") for name in names]
+    return [*ways, f"rig cp --guest {folder} FILE :/root/"]
 
 
 def find(where: str, runs: Path | None = None) -> Path:

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
+from rig import rootdisk
 from rig.artifacts.rootfs import firmware_segment, modules_segment, run_segment
 from rig.deadlines import BOOT_S, COMMAND_S, scaled
 from rig.errors import RigError, infra
@@ -124,6 +125,8 @@ class Session:
         self.vm = self._stack.enter_context(Vm(spec, journal=self.journal))
         with self.journal.step("stage", "boot"):
             self.vm.wait_ready(scaled(BOOT_S))
+        if self.bed.root:  # others leave the agent alone until somebody asks for it
+            rootdisk.adopt(self.bed.root, self.agent, self._stack)
         self.anchor()
         self.timings["boot"] = time.monotonic() - started
 
@@ -193,6 +196,8 @@ class Session:
             memory_mib=config.memory_mib,
             gpu=self._gpu_spec(),
             firewall=self.bed.options.firewall,
+            disk=self.bed.root.disk if self.bed.root else None,
+            network=self.bed.options.net,
         )
 
     def _gpu_spec(self) -> GpuSpec:
@@ -221,7 +226,9 @@ class Session:
             else:
                 initrd.write(modules_segment(self.bed.modules / "root"))
                 initrd.write(firmware_segment(self.mcu_path, self.mcu_firmware))
-            initrd.write(run_segment(host_key.private, self.user_key.public))
+            initrd.write(
+                run_segment(host_key.private, self.user_key.public, rootdisk.files(self.bed.root))
+            )
         return path
 
     @cached_property

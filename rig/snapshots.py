@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rig.artifacts.sources import files_digest
+from rig.debian import provide
 from rig.errors import FailureClass, RigError, infra
 from rig.guest import wire
 from rig.hold import holding
@@ -55,7 +56,8 @@ def opened(
     """
     stage = canonical(stage, config.flavour)
     with ExitStack() as stack:
-        if bed.options.cold:
+        provide(bed, run_dir)
+        if bed.options.boots:
             session = stack.enter_context(Session(bed, run_dir, config))
             _advance(session, stage, BOOTED)
         else:

@@ -200,7 +200,7 @@ def inputs_of(bed: TestBed, entry: Entry, turn: int = 1) -> dict[str, str]:
         "firmware": bed.firmware.name,
         "rootfs": bed.rootfs.parent.name,
         "mcu": bed.mcu_firmware.parent.name,
-        "start": "boot" if options.cold else "snapshot",
+        "start": f"{'boot' if options.boots else 'snapshot'} {options.rootfs} {options.net}",
         "device": (
             f"{options.gpu} {options.coherent} {options.soc} {sorted(options.faults)} "
             f"firewall={options.firewall}"

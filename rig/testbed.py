@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from rig.artifacts.csffw import CsffwRecipe
 from rig.artifacts.firmware import FirmwareRecipe
@@ -20,7 +21,7 @@ from rig.kernel.contract import Contract, Detected, by_name, detect
 from rig.kernel.module import ModuleInfo, module_info
 from rig.kernel.patches import load_series
 from rig.kernel.repo import KernelRepo, Tree, require_kernel
-from rig.machine.launch import Soc
+from rig.machine.launch import Disk, Soc
 from rig.paths import REPO
 from rig.store import Store
 from rig.ui import Reporter
@@ -31,6 +32,9 @@ MUTANTS = REPO / "kernel_config" / "mutants"
 FIRMWARE_MUTANTS = REPO / "firmware" / "mutants"
 DEFAULT_SERIES = SERIES / "heap-name"
 _MACHINE = ("qemu", "firmware", "rootfs", "mcu_firmware")
+
+
+Rootfs = Literal["initramfs", "debian"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,12 @@ class Options:
     """Fault plan of the device at start: (name, argument)."""
     firewall: bool = True
     """False: protected memory is not protected, to see what then goes unnoticed."""
+    rootfs: Rootfs = "initramfs"
+    """The guest's userland: a small one in memory, or Debian on a disk."""
+    keep_disk: Path | None = None
+    """Debian's disk for one guest after the other; None: what a guest writes ends with it."""
+    net: bool = False
+    """The guest reaches what this machine reaches."""
     refresh: bool = False
     """Ask apt for newer versions of what was fetched before."""
     cold: bool = False
@@ -75,9 +85,16 @@ class Options:
         require_faults(self.faults)
         if self.mcu_fw is not None:
             CsffwRecipe(override=self.mcu_fw).content()
+        if self.keep_disk is not None and self.rootfs != "debian":
+            raise usage("there is no disk to keep", "add --rootfs debian")
         for path in self.patch_paths():
             if not path.exists():
                 raise usage(f"no series at {path}", "give a folder of *.patch files or an mbox")
+
+    @property
+    def boots(self) -> bool:
+        """Whether guests are booted: a snapshot holds no disk."""
+        return self.cold or self.rootfs == "debian"
 
     def patch_paths(self) -> tuple[Path, ...]:
         """The series to apply, in order, the mutant last."""
@@ -91,6 +108,15 @@ class Options:
         """The patch that breaks OP-TEE, if that is what the mutant does."""
         patch = mutant_patch(self.mutant) if self.mutant else None
         return patch if patch and patch.parent == FIRMWARE_MUTANTS else None
+
+
+@dataclass(frozen=True)
+class Root:
+    """A disk with the guest's root file system."""
+
+    disk: Disk
+    hook: str
+    """What init runs first, to mount it and bring in what belongs to the boot (guest/init)."""
 
 
 def mutant_patches() -> dict[str, Path]:
@@ -115,6 +141,8 @@ class TestBed:
         self.options = options
         self.ui = ui
         options.check()
+        self.root: Root | None = None
+        """The Debian guest's, once it is there (`rig.debian`)."""
         self.builder = Builder(store or Store(), ui, refresh=options.refresh)
 
     @cached_property

@@ -50,7 +50,7 @@ int gpu_query(struct gpu *gpu, uint32_t type, void *data, uint32_t size)
 	return gpu_ioctl(gpu->fd, DRM_IOCTL_PANTHOR_DEV_QUERY, &q, "dev_query");
 }
 
-int gpu_open(struct gpu *gpu)
+int gpu_find(struct gpu *gpu)
 {
 	char path[32];
 
@@ -60,18 +60,21 @@ int gpu_open(struct gpu *gpu)
 		gpu->fd = open(path, O_RDWR | O_CLOEXEC);
 		if (gpu->fd < 0)
 			continue;
-		if (is_panthor(gpu)) {
-			if (gpu_query(gpu, DRM_PANTHOR_DEV_QUERY_GPU_INFO, &gpu->info,
-				      sizeof(gpu->info)))
-				return -1;
-			return gpu_query(gpu, DRM_PANTHOR_DEV_QUERY_CSIF_INFO, &gpu->csif,
-					 sizeof(gpu->csif));
-		}
+		if (is_panthor(gpu))
+			return gpu_query(gpu, DRM_PANTHOR_DEV_QUERY_GPU_INFO, &gpu->info,
+					 sizeof(gpu->info));
 		close(gpu->fd);
 	}
 	gpu_step = "open";
 	errno = ENODEV;
 	return -1;
+}
+
+int gpu_open(struct gpu *gpu)
+{
+	if (gpu_find(gpu))
+		return -1;
+	return gpu_query(gpu, DRM_PANTHOR_DEV_QUERY_CSIF_INFO, &gpu->csif, sizeof(gpu->csif));
 }
 
 int gpu_vm_create(struct gpu *gpu, uint32_t *vm)

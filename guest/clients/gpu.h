@@ -37,7 +37,12 @@ struct gpu_group_options {
 	uint32_t flags;
 };
 
-/* Open the first render node whose driver is panthor (ENODEV: there is none) and query it. */
+/*
+ * Open the first render node whose driver is panthor, or says so as tyr does (ENODEV: there is
+ * none), and ask what GPU it is.
+ */
+int gpu_find(struct gpu *gpu);
+/* The same, and ask for the interface of its firmware, which tyr cannot tell. */
 int gpu_open(struct gpu *gpu);
 int gpu_query(struct gpu *gpu, uint32_t type, void *data, uint32_t size);
 

@@ -2,7 +2,7 @@
 /*
  * gpuctl: test client of the panthor driver.
  *
- *   gpuctl query
+ *   gpuctl info | query
  *   gpuctl groups N        one VM, N groups; "READY groups=…", held until stdin closes
  *   gpuctl job             one job stores a value; checked through a CPU mapping
  *   gpuctl churn N         N groups one after the other, each runs a job; then READY, held
@@ -17,8 +17,7 @@
 #include "gpuctl.h"
 
 static const char usage_text[] =
-	"usage: gpuctl query | groups N | job | churn N | rotate | region | submit-bench N   "
-	"[options]\n"
+	"usage: gpuctl info|query|groups N|job|churn N|rotate|region|submit-bench N [options]\n"
 	"  queues=1 ring=65536 priority=1 flags=N   of each group; by default protected if the "
 	"driver "
 	"can\n"
@@ -106,6 +105,15 @@ static void print_gpu_info(const struct gpu *gpu)
 	       (unsigned long long)i->gpu_features);
 	printf("coherency_features=%#x selected_coherency=%u\n", i->coherency_features,
 	       i->selected_coherency);
+}
+
+static _Noreturn void cmd_info(void)
+{
+	struct gpu gpu;
+
+	need(gpu_find(&gpu));
+	print_gpu_info(&gpu);
+	result_ok();
 }
 
 static _Noreturn void cmd_query(void)
@@ -233,6 +241,8 @@ int main(int argc, char **argv)
 	if (!o.queues || o.queues > GPU_MAX_QUEUES || o.queue >= o.queues || !o.inner || !o.outer ||
 	    o.inner > INT32_MAX || o.outer > INT32_MAX || o.count > 1000000 || o.groups > 100000)
 		usage();
+	if (!strcmp(command, "info"))
+		cmd_info();
 	if (!strcmp(command, "query"))
 		cmd_query();
 	if (!strcmp(command, "groups"))

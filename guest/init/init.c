@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,12 @@
 
 /* An optional program of the image, run before the guest is said to be ready. */
 #define HOOK "/etc/rig/rc"
+/*
+ * Another one, run first of all: it mounts a disk at NEW_ROOT and puts there what this boot
+ * brings along. That is the root then.
+ */
+#define DISK_HOOK "/etc/rig/disk"
+#define NEW_ROOT  "/mnt"
 /* What processes get between SIGTERM and SIGKILL at poweroff. */
 #define TERM_GRACE_MS 200
 
@@ -90,21 +97,37 @@ static void mount_all(void)
 	symlink("/proc/self/fd", "/dev/fd");
 }
 
-static void run_hook(void)
+static bool run_hook(const char *hook)
 {
 	int status;
 	pid_t pid;
 
-	if (access(HOOK, X_OK))
-		return;
+	if (access(hook, X_OK))
+		return false;
 	pid = fork();
 	if (pid == 0) {
 		child_signals();
-		execl(HOOK, HOOK, (char *)NULL);
+		execl(hook, hook, (char *)NULL);
 		_exit(127);
 	}
-	if (pid > 0 && waitpid(pid, &status, 0) == pid && status)
-		log_line(HOOK " ended with wait status %#x", status);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return false;
+	if (status)
+		log_line("%s ended with wait status %#x", hook, status);
+	return !status;
+}
+
+static void root_on_disk(void)
+{
+	if (access(DISK_HOOK, X_OK))
+		return;
+	mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, NULL);
+	if (run_hook(DISK_HOOK) && !chdir(NEW_ROOT) && !mount(".", "/", NULL, MS_MOVE, NULL) &&
+	    !chroot(".") && !chdir("/"))
+		return;
+	log_line("no root on the disk: %s", strerror(errno));
+	for (;;) /* a guest of another kind than was asked for would only mislead */
+		pause();
 }
 
 static void reap(void)
@@ -174,13 +197,14 @@ int main(void)
 	sigset_t set;
 
 	umask(0022);
+	environment();
+	root_on_disk();
 	mount_all();
 	watch_signals(&set);
-	environment();
 	sethostname("rig", 3);
 	find_console();
 	network();
-	run_hook();
+	run_hook(HOOK);
 	log_line("ready, %lld ms after exec", (long long)(now_ms() - start));
 	say_on_console("rig: ready\n");
 	for (;;) {

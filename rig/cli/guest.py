@@ -31,6 +31,11 @@ def guest_options(function: F) -> F:
     function = click.option("--direct", is_flag=True, help="Boot without TF-A and OP-TEE.")(
         function
     )
+    function = click.option(
+        "--keep-disk", type=click.Path(path_type=Path), metavar="FILE",
+        help="Debian's disk for this and later guests, made if need be. "
+        "Default: one that ends with the guest.",
+    )(function)  # fmt: skip
     return bed_options(function)
 
 

@@ -28,6 +28,7 @@ _COMMANDS = {
     "report": "a run as one HTML page: verdicts, reasons, one time line a guest",
     "shell": "a console in a guest at the stage you name",
     "ssh": "an ssh session in a guest at the stage you name",
+    "cp": "copy files into a guest that runs, or out of it",
     "enter": "boot again what a run recorded, and look around",
     "gdb": "gdb on a guest, with the symbols of its kernel and modules",
     "inspect": "the driver's state read out of a guest's memory, beside the device's",

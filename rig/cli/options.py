@@ -49,6 +49,9 @@ _MACHINE = (
                  help="OP-TEE source. Default: from apt."),
     click.option("--mcu-fw", type=_PATH, metavar="FILE",
                  help="MCU firmware image (mali_csffw.bin). Default: a generated one."),
+    click.option("--rootfs", type=click.Choice(["initramfs", "debian"]), default="initramfs",
+                 show_default=True, help="Userland: a small one in memory, or Debian on a disk."),
+    click.option("--net", is_flag=True, help="The guest reaches what this machine reaches."),
     click.option("--cold", is_flag=True, help="Boot every guest instead of restoring snapshots."),
     click.option("--refresh", is_flag=True, help="Ask apt for newer sources than those fetched."),
 )  # fmt: skip

@@ -66,6 +66,21 @@ class GpuSpec:
 
 
 @dataclass(frozen=True)
+class Disk:
+    """The guest's /dev/vda: a raw image."""
+
+    path: Path
+    keep: bool
+    """Write into the image; else what the guest writes is in a file that nobody sees, and gone."""
+
+    def arguments(self) -> list[str]:
+        """What QEMU is told."""
+        drive = _option("if=none", id="disk", format="raw", snapshot=not self.keep,
+                        file=str(self.path))  # fmt: skip
+        return ["-drive", drive, "-device", "virtio-blk-device,drive=disk"]
+
+
+@dataclass(frozen=True)
 class LaunchSpec:
     """Everything that decides how QEMU is started."""
 
@@ -90,6 +105,9 @@ class LaunchSpec:
     gpu: GpuSpec | None = None
     firewall: bool = True
     """False: it can be programmed, as OP-TEE must, and denies nothing."""
+    disk: Disk | None = None
+    network: bool = False
+    """The guest reaches what this machine reaches; else nothing."""
     ssh_port: int = 0
     """Loopback port that leads to the guest's port 22; 0 lets the host choose."""
     socket_dir: Path | None = None
@@ -150,6 +168,7 @@ class LaunchSpec:
             *self._consoles(),
             *self._control(),
             *self._network(),
+            *(self.disk.arguments() if self.disk else []),
             *self._firewall(),
             *self._gpu(),
             *(["-S"] if self.paused else []),
@@ -230,8 +249,9 @@ class LaunchSpec:
     def _network(self) -> list[str]:
         # restrict=on: the guest reaches nothing, and only the forwarded port reaches the guest.
         forward = f"tcp:127.0.0.1:{self.ssh_port}-:22"
+        user = _option("user", id="net", restrict=not self.network, ipv6=False, hostfwd=forward)
         return [
-            *("-netdev", _option("user", id="net", restrict=True, ipv6=False, hostfwd=forward)),
+            *("-netdev", user),
             *("-device", "virtio-net-device,netdev=net"),
         ]
 

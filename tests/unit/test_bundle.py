@@ -98,6 +98,9 @@ def test_options_become_arguments() -> None:
     assert bundle.arguments_of(Options(series=())) == ["--no-series"]
     assert bundle.arguments_of(Options(firewall=False)) == ["--firewall", "off"]
     assert bundle.arguments_of(Options(coherent=True)) == ["--coherent"]
+    assert bundle.arguments_of(Options(rootfs="debian", net=True)) == [
+        "--net", "--rootfs", "debian",
+    ]  # fmt: skip
     assert bundle.arguments_of(Options(gpu="g925", soc="mt8196")) == [
         "--gpu", "g925", "--soc", "mt8196",
     ]  # fmt: skip

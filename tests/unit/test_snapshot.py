@@ -157,7 +157,8 @@ class Beds:
         root = self.root
         options = Options(gpu=differs.get("gpu", "g610"), coherent=differs.pop("coherent", False))
         names = {
-            "options": options, "qemu": root / "q", "image": root / "i", "modules": root / "m1",
+            "options": options, "root": None,
+            "qemu": root / "q", "image": root / "i", "modules": root / "m1",
             "firmware": root / "f", "rootfs": root / "r" / "rootfs.cpio",
             "mcu_firmware": root / "mcu", "ui": Reporter(), "gpu": gpu_row(options.gpu),
             "panthor": SimpleNamespace(build_id="aa"),

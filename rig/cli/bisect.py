@@ -172,6 +172,8 @@ def _print(found: Bisection, scenario: str, series: Path | None, bed: TestBed) -
         click.echo(f"first bad {kind}: {state.name} {state.title}")
     label = verdict.failure.label if verdict.failure else verdict.outcome.value
     click.echo(f"  {scenario}: {label}: {verdict.sentence}")
+    for note in verdict.notes:
+        click.echo(f"  {note}")
     if verdict.run_dir is not None:
         click.echo(f"  logs: {verdict.run_dir}")
     click.echo(f"  {found.confidence()}")

@@ -40,7 +40,7 @@ class Story:
     row: Row
     guest: Guest | None
     last: Sequence[Mark]
-    """What happened last, without the noise of the console's shell."""
+    """What happened last to guest and device."""
     count: int
     """Rows of its time line."""
     left_out: int
@@ -139,12 +139,18 @@ def _stories(folder: Path, rows: Sequence[Row], part: int) -> Iterator[Story]:
         yield _story(folder, row, f"g{part}-{number}")
 
 
+def _telling(mark: Mark) -> bool:
+    """Whether it may explain an end: not the console's shell, nor what the rig itself asked."""
+    noise = mark.source == "tty" or (mark.source == "qmp" and not mark.bad)
+    return not noise and "rig-token-" not in mark.text
+
+
 def _story(folder: Path, row: Row, name: str) -> Story:
     if row.folder is None or not (below := folder / row.folder).is_dir():
         return Story(name, row, None, [], 0, 0, "", "")
     guest = load(below / GUEST, Guest) if (below / GUEST).exists() else None
     marks = timeline(below, guest.expected if guest else [])
-    last = [m for m in marks if m.source != "tty" and "rig-token-" not in m.text][-_LAST:]
+    last = [m for m in marks if _telling(m)][-_LAST:]
     kept = marks[-MAX_ROWS:]
     inspected = (below / INSPECT).read_text() if (below / INSPECT).exists() else ""
     packed = pack.packed(below, kept) if kept else ""

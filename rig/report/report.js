@@ -375,7 +375,8 @@ function areaRow(area, zones) {
   const within = ([base, bytes]) =>
     zones.some(zone => zone.base <= base && base + bytes <= zone.base + zone.size);
   const count = area.extents.filter(within).length;
-  const guarded = count === 0 ? "" : count === area.extents.length ? "protected" : "PARTLY protected";
+  const all = count > 0 && count === area.extents.length, wanted = area.kind.startsWith("protected");
+  const guarded = all ? "protected" : count ? "PARTLY protected" : wanted ? "not protected" : "";
   const places = area.extents.slice(0, 3).map(([base, bytes]) => `${hex(base)} + ${size(bytes)}`);
   if (area.extents.length > 3) places.push(`${area.extents.length - 3} more`);
   const row = cells("", area.kind, area.name, hex(area.va), places.join(", "),

@@ -20,7 +20,7 @@ ERRORS = {"infra", "usage", "RigError"}
 FOREIGN = {"--no-install-recommends", "--args", "--help"}
 """Options in messages that are other programs': apt-get, gdb; and click's own."""
 _CALL = re.compile(r"`(?:[^`\s]*/)?rig ([^`]+)`")
-_LINE = re.compile(r"^(?:\.venv/bin/)?rig (.+)$", re.MULTILINE)
+_LINE = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?rig (.+)$", re.MULTILINE)
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 

@@ -65,6 +65,7 @@ TEST = (
     Requirement("clang-format", "C layout", command="clang-format"),
     Requirement("shellcheck", "shell scripts", command="shellcheck"),
     Requirement("zsh", "completion in it", command="zsh"),
+    Requirement("dt-schema", "device-tree bindings", command="dt-doc-validate"),
 )
 BROWSER = (Requirement("chromium", "the report in a real browser", command="chromium"),)
 _FUZZER = "/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a"

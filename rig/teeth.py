@@ -17,7 +17,7 @@ from pathlib import Path
 from rig.catalogue import Entry, select
 from rig.errors import usage
 from rig.runner import RunResult, run
-from rig.testbed import MUTANTS, Options, TestBed
+from rig.testbed import MUTANTS, SERIES, Options, TestBed
 from rig.ui import Reporter
 from rig.verdict.verdict import Outcome, Verdict
 
@@ -30,7 +30,7 @@ class Mutant:
 
     name: str
     base: str
-    """Contract it is a mutation of."""
+    """The series it goes on top of, which is a contract's."""
     finding: str
     """The defect, in one sentence."""
     says: str
@@ -48,7 +48,7 @@ class Mutant:
         """What is under test when this mutant is."""
         if self.faults or not self.firewall:
             return replace(base, faults=self.faults, firewall=self.firewall)
-        return replace(base, mutant=self.name)
+        return replace(base, mutant=self.name, series=(SERIES / self.base,))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from rig.cli.guest import guest, guest_options, reopened, running, running_optio
 from rig.cli.terminal import call
 from rig.debug import commands
 from rig.machine import gdbstub
+from rig.scenarios.kit import Scenario
 from rig.session import Session
 from rig.stages import heap_parameter
 from rig.testbed import TestBed
@@ -89,7 +90,7 @@ def _running(
 def _load_when_it_goes_on(session: Session) -> None:
     """Stop the guest with the command that loads panthor typed on its console."""
     heap = heap_parameter(session.bed, session.config.flavour)
-    words = ["modprobe", "panthor", *([f"protected_heap_name={heap}"] if heap else [])]
+    words = ["modprobe", "panthor", *Scenario(session).offer_heap(heap)]
     session.vm.qmp.stop()
     session.vm.console.stream.write(shlex.join(words).encode() + b"\n")
     click.echo(f"`continue` runs `{shlex.join(words)}`", err=True)

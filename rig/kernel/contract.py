@@ -13,6 +13,7 @@ from rig.errors import RigError, usage
 from rig.kernel.module import ModuleInfo
 
 HEAP_PARAMETER = "protected_heap_name"
+HEAP_PROPERTY = "protected-memory"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,10 @@ class Contract:
 
 BASE = Contract("base", "no protected-mode support")
 HEAP_NAME = Contract("heap-name", f"module parameter {HEAP_PARAMETER}, probe deferral")
-CONTRACTS = {contract.name: contract for contract in (BASE, HEAP_NAME)}
+HEAP_PHANDLE = Contract(
+    "heap-phandle", f"device-tree property {HEAP_PROPERTY} (phandle and id), probe deferral"
+)
+CONTRACTS = {contract.name: contract for contract in (BASE, HEAP_NAME, HEAP_PHANDLE)}
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,10 @@ def detect(module: ModuleInfo) -> Detected:
     """The contract of a built panthor module."""
     if HEAP_PARAMETER in module.parameters:
         return Detected(HEAP_NAME, f"{module.name}.ko has the parameter {HEAP_PARAMETER}")
-    return Detected(BASE, f"{module.name}.ko has no parameter {HEAP_PARAMETER}")
+    if HEAP_PROPERTY in module.texts:
+        return Detected(HEAP_PHANDLE, f"{module.name}.ko reads the property {HEAP_PROPERTY}")
+    why = f"has no parameter {HEAP_PARAMETER} and does not read the property {HEAP_PROPERTY}"
+    return Detected(BASE, f"{module.name}.ko {why}")
 
 
 def by_name(name: str) -> Contract:

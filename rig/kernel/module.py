@@ -22,6 +22,8 @@ class ModuleInfo:
     vermagic: str
     build_id: str
     """Lower-case hex digits of the GNU build-id note."""
+    texts: frozenset[str] = frozenset()
+    """String constants of the code, such as the device-tree properties it reads."""
 
 
 def module_info(ko: Path) -> ModuleInfo:
@@ -31,6 +33,7 @@ def module_info(ko: Path) -> ModuleInfo:
             elf = ELFFile(file)
             modinfo = _section(elf, ".modinfo")
             note = _section(elf, ".note.gnu.build-id")
+            texts = _texts(elf)
     except (OSError, ELFError) as exc:
         raise RigError(
             FailureClass.BUILD, f"{ko.name} is not a kernel module with a build-id: {exc}"
@@ -38,9 +41,8 @@ def module_info(ko: Path) -> ModuleInfo:
     pairs = [entry.decode().split("=", 1) for entry in modinfo.split(b"\0") if b"=" in entry]
     parameters = frozenset(value.split(":", 1)[0] for key, value in pairs if key == "parm")
     fields = dict(pairs)
-    return ModuleInfo(
-        fields.get("name", ko.stem), parameters, fields.get("vermagic", ""), build_id_of_note(note)
-    )
+    name, vermagic = fields.get("name", ko.stem), fields.get("vermagic", "")
+    return ModuleInfo(name, parameters, vermagic, build_id_of_note(note), texts)
 
 
 def code_digest(ko: Path) -> str:
@@ -59,6 +61,14 @@ def _section(elf: ELFFile, name: str) -> bytes:
         raise ELFError(f"no section {name}")
     data: bytes = section.data()
     return data
+
+
+def _texts(elf: ELFFile) -> frozenset[str]:
+    """Read-only data, split at NULs: the linker puts string constants there with all the rest."""
+    found = [s.data() for s in elf.iter_sections() if s.name.startswith(".rodata")]
+    return frozenset(
+        text.decode("ascii", "replace") for data in found for text in data.split(b"\0") if text
+    )
 
 
 def build_id_of_note(note: bytes) -> str:

@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 from rig.errors import FailureClass
-from rig.scenarios.kit import Scenario, check, scenario
+from rig.scenarios.kit import EVERY, Scenario, check, scenario
 
-EVERY = ("base", "heap-name")
 RELOADS = 100
 PINGS = 4
 PING_INTERVAL_S = 12

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from rig.errors import FailureClass
 from rig.scenarios.kit import (
+    EVERY,
     HEAP,
     PRE_INSMOD,
     Extent,
@@ -67,7 +68,7 @@ def test_never_touched(rig: Scenario) -> None:
     rig.finish(keeper)
 
 
-@scenario(contracts=("base", "heap-name"), flavour="direct")
+@scenario(contracts=EVERY, flavour="direct")
 def test_no_heap(rig: Scenario) -> None:
     """Without a heap the section is skipped and the driver works (T-4a). Driven over serial."""
     rig.shell = rig.serial

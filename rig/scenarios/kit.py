@@ -11,6 +11,7 @@ from rig.scenarios.kit_device import Device
 from rig.scenarios.kit_driver import Driver
 from rig.scenarios.terms import (
     DRIVER,
+    EVERY,
     FAULT_SAYS,
     GPU_DEVICE,
     HEAP,
@@ -25,6 +26,7 @@ from rig.scenarios.terms import (
 
 __all__ = [
     "DRIVER",
+    "EVERY",
     "FAULT_SAYS",
     "GPU_DEVICE",
     "HEAP",

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from rig import introspect
 from rig.errors import FailureClass, RigError
 from rig.guest.shell import ShellResult
+from rig.kernel.contract import HEAP_PARAMETER, HEAP_PHANDLE, Contract
 from rig.kernel.module import build_id_of_note
+from rig.machine import devicetree
 from rig.scenarios.kit_channels import Channels
 from rig.scenarios.terms import DRIVER, GPU_DEVICE, HEAP, RENDER_NODE, RIGHEAP, Extent, check
 from rig.verdict import seclog
@@ -35,15 +38,44 @@ class Driver(Channels):
               FailureClass.INFRA)  # fmt: skip
 
     def load_panthor(self, heap: str | None = HEAP) -> ShellResult:
-        """Load panthor with the given heap name (None: without the parameter).
+        """Load panthor and have it use the given heap (None: no heap).
 
         Checks that what was loaded is what was built. Returns modprobe's result.
         """
-        parameter = [] if heap is None else [f"protected_heap_name={heap}"]
-        result = self.try_run("modprobe", "panthor", *parameter)
+        result = self.try_run("modprobe", "panthor", *self.offer_heap(heap))
         check(result.ok, f"modprobe panthor failed: {result.output.strip()}", FailureClass.PROBE)
         self.check_build_id()
         return result
+
+    @property
+    def contract(self) -> Contract:
+        """How the driver under test is given its protected memory."""
+        return self.session.bed.contract.contract
+
+    def offer_heap(self, heap: str | None) -> list[str]:
+        """Tell the driver of its heap, there or not, as its contract wants it.
+
+        Returns the module parameters to load it with.
+        """
+        if self.contract != HEAP_PHANDLE:
+            return [] if heap is None else [f"{HEAP_PARAMETER}={heap}"]
+        self.load_helper()
+        if heap is None:
+            self.describe(*devicetree.NO_MEMORY)
+        elif heap == HEAP:
+            self.describe(*devicetree.memory_of_optee())
+        else:
+            self.describe(*devicetree.memory_of_helper(self._number(heap)))
+        return []
+
+    def heap_in_words(self, heap: str) -> str:
+        """How the driver, told of a heap, can name it."""
+        return devicetree.HELPER_NODE if self.contract == HEAP_PHANDLE else heap
+
+    def describe(self, *properties: devicetree.Property) -> None:
+        """Change the guest's device tree; our helper module must be loaded."""
+        for one in properties:
+            self.sh(f"echo {shlex.quote(one.line())} > {RIGHEAP}/dt")
 
     def check_build_id(self) -> None:
         """The loaded panthor must be the module that this run built."""
@@ -128,6 +160,8 @@ class Driver(Channels):
         is done here: the heap is protected before it has given any memory away.
         """
         self.load_helper()
+        if self.contract == HEAP_PHANDLE:  # a heap without a node is never found
+            self.describe(*devicetree.provider(devicetree.HELPER_NODE))
         self.sh(f"echo '{name} {limit}' > {RIGHEAP}/pool")
         pool = Extent(int(self._heap(name)["pool"], 16), limit)
         self.session.protect(pool.start, pool.size)
@@ -136,6 +170,11 @@ class Driver(Channels):
     def heap_bytes(self, name: str) -> int:
         """Bytes allocated from one of our heaps now."""
         return int(self._heap(name)["bytes"])
+
+    def _number(self, name: str) -> int:
+        """What the device tree calls one of our heaps, or the next one if it is not there yet."""
+        names = [line.split()[0] for line in self.sh(f"cat {RIGHEAP}/list").splitlines()]
+        return (names.index(name) if name in names else len(names)) + 1
 
     def _heap(self, name: str) -> dict[str, str]:
         """What our helper module says of one of its heaps."""

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from rig.errors import FailureClass
-from rig.scenarios.kit import Scenario, check, scenario
+from rig.scenarios.kit import EVERY, Scenario, check, scenario
 from rig.scenarios.terms import CLOCK
 
 
-@scenario(contracts=("base", "heap-name"), flavour="direct", reviews=("T-4b",))
+@scenario(contracts=EVERY, flavour="direct", reviews=("T-4b",))
 def test_unknown_gpu(rig: Scenario) -> None:
     """A GPU that no driver knows: the probe fails and leaves nothing on; the next one works (T-4b).
 

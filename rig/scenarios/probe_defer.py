@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""probe-defer: the heap named by `protected_heap_name` decides when panthor probes."""
+"""probe-defer: the heap that panthor is told of decides when it probes."""
 
 from __future__ import annotations
 
 from rig.errors import FailureClass
+from rig.kernel.contract import HEAP_NAME, HEAP_PHANDLE
+from rig.machine import devicetree
 from rig.scenarios.kit import (
     PRE_INSMOD,
     RENDER_NODE,
@@ -12,9 +14,12 @@ from rig.scenarios.kit import (
     check_prot_sections_lent,
     scenario,
 )
+from rig.scenarios.terms import DRIVER_SAYS
 
 REPROBES = 5
 NO_HEAP = "no-such-heap"
+BY_NAME = (HEAP_NAME.name,)
+BY_PHANDLE = (HEAP_PHANDLE.name,)
 
 
 @scenario(reviews=("T-4c", "T-4f", "T-4g"))
@@ -46,7 +51,7 @@ def test_heap_late(rig: Scenario) -> None:
 
 @scenario(stage=PRE_INSMOD, reviews=("T-4c", "T-4f", "T-4g"))
 def test_name_never_exists(rig: Scenario) -> None:
-    """A name that no heap has: every re-probe defers again, the GPU stays off, the name is told.
+    """A heap that never comes: every re-probe defers again, the GPU stays off, what lacks is told.
 
     The driver may do all that and the system be wrong nevertheless: that is a note.
     """
@@ -57,13 +62,14 @@ def test_name_never_exists(rig: Scenario) -> None:
     check(not rig.bound(), "panthor bound although its heap does not exist", FailureClass.PROBE)
     check(rig.power_ons() == 0, "the GPU was powered on although no heap exists")
     reason = rig.deferral_reason()
-    check(NO_HEAP in reason, f"devices_deferred does not name the missing heap: {reason!r}")
+    check(rig.heap_in_words(NO_HEAP) in reason,
+          f"devices_deferred does not name the missing heap: {reason!r}")  # fmt: skip
     rig.report_missing_heap(NO_HEAP)
 
 
 @scenario(flavour="direct")
 def test_no_parameter(rig: Scenario) -> None:
-    """No parameter means no protected support: the driver probes as ever (T-4a)."""
+    """Told of no heap, the driver has no protected support and probes as ever (T-4a)."""
     rig.load_panthor(heap=None)
     rig.wait_bound()
     check(
@@ -71,7 +77,7 @@ def test_no_parameter(rig: Scenario) -> None:
     )
 
 
-@scenario(flavour="direct", reviews=("T-4a",))
+@scenario(contracts=BY_NAME, flavour="direct", reviews=("T-4a",))
 def test_empty_parameter(rig: Scenario) -> None:
     """An empty name is no name: the driver probes at once (T-4a)."""
     rig.load_panthor(heap="")
@@ -82,7 +88,7 @@ def test_empty_parameter(rig: Scenario) -> None:
     )
 
 
-@scenario(flavour="direct", reviews=("T-2a",))
+@scenario(contracts=BY_NAME, flavour="direct", reviews=("T-2a",))
 def test_trailing_newline(rig: Scenario) -> None:
     """A name with a newline behind it, as `echo` makes it, still finds the heap (T-2a)."""
     rig.add_heap("lined", 16 << 20)
@@ -117,6 +123,44 @@ def test_heap_binds_no_device(rig: Scenario) -> None:
     rig.reprobe(1)
     rig.wait_bound()
     check(rig.heap_bytes("quiet") > 0, "panthor bound but took nothing from its heap")
+
+
+@scenario(contracts=BY_PHANDLE, flavour="direct")
+def test_provider_disabled(rig: Scenario) -> None:
+    """A provider that the firmware calls disabled never comes: no protected mode, no waiting."""
+    rig.add_heap("unused", 16 << 20)
+    rig.describe(*devicetree.disabled(devicetree.HELPER_NODE))
+    rig.load_panthor("unused")
+    check(not rig.deferred(), "a disabled provider of protected memory deferred the probe",
+          FailureClass.PROBE)  # fmt: skip
+    rig.wait_bound()
+    check(not any(s["mapped"] for s in rig.prot_sections()),
+          "a PROT section is mapped although the provider of its memory is disabled")  # fmt: skip
+    taken = rig.heap_bytes("unused")
+    check(taken == 0, f"panthor took {taken} bytes from a provider that is disabled")
+
+
+@scenario(contracts=BY_PHANDLE, flavour="direct")
+def test_malformed_phandle(rig: Scenario) -> None:
+    """A reference that makes no sense fails the probe for good; put right, it binds."""
+    rig.add_heap("good", 16 << 20)
+    gpu = devicetree.GPU_NODE  # no provider of anything
+    rig.offer_heap("good")
+    rig.describe(*devicetree.consumer(gpu, 1))
+    with rig.driver_may_complain(DRIVER_SAYS + "|^OF: "):
+        rig.run("modprobe", "panthor")
+        check(not rig.bound(), "panthor bound although its protected memory makes no sense",
+              FailureClass.PROBE)  # fmt: skip
+        check(not rig.deferred(), "a reference that makes no sense ended in deferral",
+              FailureClass.PROBE)  # fmt: skip
+        why = rig.bind_by_hand()
+        check(why == "Invalid argument", f"the probe fails with {why!r}, not with EINVAL",
+              FailureClass.PROBE)  # fmt: skip
+    check(rig.power_ons() == 0, "the GPU was powered on by a probe that had no chance")
+    rig.unload_panthor()
+    rig.load_panthor("good")
+    rig.wait_bound()
+    check(rig.heap_bytes("good") > 0, "panthor bound but took nothing from its heap")
 
 
 @scenario()

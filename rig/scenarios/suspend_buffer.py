@@ -6,7 +6,7 @@ from __future__ import annotations
 from rig.deadlines import JOB_S, scaled
 from rig.errors import FailureClass
 from rig.gpu.events import Event
-from rig.scenarios.kit import PRE_INSMOD, Scenario, check, extents, scenario
+from rig.scenarios.kit import EVERY, PRE_INSMOD, Scenario, check, extents, scenario
 
 ROOM = 3
 """Groups that fit into the heap which is to run out."""
@@ -48,7 +48,7 @@ def test_from_heap(rig: Scenario) -> None:
     check_own_buffers(starts[-3:])
 
 
-@scenario(contracts=("base", "heap-name"), flavour="direct")
+@scenario(contracts=EVERY, flavour="direct")
 def test_state_survives(rig: Scenario) -> None:
     """More groups than slots: each is suspended mid-loop, resumed, and counts right.
 

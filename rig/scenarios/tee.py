@@ -6,10 +6,9 @@ from __future__ import annotations
 from rig.deadlines import COMMAND_S, scaled
 from rig.errors import FailureClass
 from rig.guest.agent import Process
-from rig.scenarios.kit import HEAP, Scenario, check, scenario
+from rig.scenarios.kit import EVERY, HEAP, Scenario, check, scenario
 
 ON_DEMAND = "defects of Linux 7.3 that kernel_config/series/tee-fixes mends"
-EVERY = ("base", "heap-name")
 PAGE = "4096"
 TASKS = 2
 ROUNDS = 4

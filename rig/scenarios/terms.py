@@ -10,6 +10,7 @@ from typing import Final, Literal
 import pytest
 
 from rig.errors import FailureClass, RigError
+from rig.kernel.contract import BASE, HEAP_NAME, HEAP_PHANDLE
 from rig.machine.launch import Flavour
 from rig.session import GuestConfig
 
@@ -39,6 +40,11 @@ STAGES = (BOOTED, PRE_INSMOD, PROBED)
 StageName = Literal["booted", "pre-insmod"]
 
 
+KERNEL_HEAP = (HEAP_NAME.name, HEAP_PHANDLE.name)
+"""Contracts in which the driver takes memory from a heap that it finds by itself."""
+EVERY = (BASE.name, *KERNEL_HEAP)
+
+
 @dataclass(frozen=True)
 class Spec:
     """What a scenario needs; the decorator's arguments."""
@@ -51,7 +57,7 @@ class Spec:
 
 def scenario(
     *,
-    contracts: tuple[str, ...] = ("heap-name",),
+    contracts: tuple[str, ...] = KERNEL_HEAP,
     flavour: Flavour = "secure",
     faults: dict[str, int] | None = None,
     stage: StageName = BOOTED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from rig.catalogue import entries
 from rig.teeth import load, toothless
-from rig.testbed import FIRMWARE_MUTANTS, MUTANTS
+from rig.testbed import FIRMWARE_MUTANTS, MUTANTS, SERIES
 
 IDS = {entry.id for entry in entries()}
 
@@ -21,6 +21,7 @@ def test_every_row_has_both_sides_and_names_real_scenarios() -> None:
         assert mutant.survivors, f"{mutant.name}: nothing must survive it"
         assert IDS.issuperset(mutant.killers + mutant.survivors), mutant.name
         assert not set(mutant.killers) & set(mutant.survivors), mutant.name
+        assert (SERIES / mutant.base).is_dir(), mutant.name
 
 
 def test_every_patch_has_a_row_and_every_driver_row_a_patch() -> None:

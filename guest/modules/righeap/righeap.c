@@ -25,6 +25,10 @@
  *            times, which makes the driver core retry the deferred probes. Each
  *            round waits until they are through. Reads back as the number of
  *            rounds since the module was loaded.
+ *   dt       "NODE PROPERTY [CELL...]" gives a node of the device tree a property, in
+ *            place of the one it may have. A cell is a number, or &NODE for the phandle
+ *            of that node. "=TEXT" instead of cells makes it a string, "-" takes the
+ *            property away. A node right below the root that isn't there is made.
  *   oops     writing anything makes the kernel follow a null pointer.
  *
  * Buffers are physically contiguous, from the page allocator, so the largest one
@@ -32,6 +36,9 @@
  * are filled with FILL before they are handed out; a pool is filled once. As with
  * the heaps of a TEE the dma-bufs offer no CPU access, and mapping them doesn't do
  * cache maintenance.
+ *
+ * Where heaps can have a node, ours have /rig-heaps if it is there, with the place in
+ * the list, from 1 on, for an id.
  *
  * There is no way to unregister a heap, so each one pins the module. The name of
  * a heap somebody else registered is refused, but not without a stack trace of
@@ -54,6 +61,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/of.h>
 #include <linux/platform_device.h>
 #include <linux/scatterlist.h>
 #include <linux/sched/signal.h>
@@ -62,9 +70,15 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#define NAME_SIZE 64
-#define FILL	  0xa5
-#define KICKS_MAX 1000
+#define NAME_SIZE  64
+#define FILL	   0xa5
+#define KICKS_MAX  1000
+#define HEAPS_NODE "/rig-heaps"
+#define CELLS_MAX  8
+
+/* Not in every kernel: looked up when it's needed. */
+struct dma_heap *of_dma_heap_add(const struct dma_heap_export_info *exp_info,
+				 struct device_node *np, u32 id);
 
 struct rig_heap {
 	struct list_head node;
@@ -370,6 +384,23 @@ static void rig_pool_destroy(struct rig_heap *heap)
 	bitmap_free(heap->pool_used);
 }
 
+static struct dma_heap *rig_heap_register(const struct dma_heap_export_info *exp_info)
+{
+	struct device_node *np = of_find_node_by_path(HEAPS_NODE);
+	typeof(&of_dma_heap_add) add = symbol_get(of_dma_heap_add);
+	struct dma_heap *heap;
+
+	if (add) {
+		heap = add(exp_info, np, list_count_nodes(&rig_heaps) + 1);
+		symbol_put(of_dma_heap_add);
+	} else {
+		heap = dma_heap_add(exp_info);
+	}
+
+	of_node_put(np);
+	return heap;
+}
+
 static int rig_heap_add(const char *name, size_t limit, bool pool)
 {
 	struct dma_heap_export_info exp_info = { .ops = &rig_heap_ops };
@@ -403,7 +434,7 @@ static int rig_heap_add(const char *name, size_t limit, bool pool)
 
 	/* Others can use the heap as soon as it's added. */
 	__module_get(THIS_MODULE);
-	heap->heap = dma_heap_add(&exp_info);
+	heap->heap = rig_heap_register(&exp_info);
 	if (IS_ERR(heap->heap)) {
 		ret = PTR_ERR(heap->heap);
 		module_put(THIS_MODULE);
@@ -618,6 +649,147 @@ static int rig_kick_set(void *unused, u64 count)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(rig_kick_fops, rig_kick_get, rig_kick_set, "%llu\n");
 
+/* Device tree */
+
+static DEFINE_MUTEX(rig_dt_lock);
+
+static struct device_node *rig_dt_make_node(const char *path)
+{
+#ifdef CONFIG_OF_DYNAMIC
+	struct of_changeset changeset;
+	struct device_node *np;
+	int ret;
+
+	if (strrchr(path, '/') != path)
+		return NULL;
+
+	of_changeset_init(&changeset);
+	np = of_changeset_create_node(&changeset, of_root, path + 1);
+	ret = np ? of_changeset_apply(&changeset) : -ENOMEM;
+	if (ret) {
+		of_changeset_destroy(&changeset);
+		return NULL;
+	}
+
+	/* What is applied stays: the changeset, which is only there to undo it, goes. */
+	of_node_get(np);
+	of_changeset_destroy(&changeset);
+	return np;
+#else
+	return NULL;
+#endif
+}
+
+static struct device_node *rig_dt_node(const char *path)
+{
+	return of_find_node_by_path(path) ?: rig_dt_make_node(path);
+}
+
+static int rig_dt_phandle(const char *path, u32 *cell)
+{
+	struct device_node *np = rig_dt_node(path), *other = NULL;
+	u32 last = 0;
+
+	if (!np)
+		return -ENOENT;
+
+	if (!np->phandle) {
+		while ((other = of_find_all_nodes(other)))
+			last = max(last, other->phandle);
+		np->phandle = last + 1;
+	}
+
+	*cell = np->phandle;
+	of_node_put(np);
+	return 0;
+}
+
+/* Properties are never freed: whoever found one may look at it for ever. */
+static struct property *rig_dt_property(const char *name, char *value)
+{
+	struct property *prop = kzalloc_obj(*prop);
+	__be32 *cells = NULL;
+	char *word;
+
+	if (!prop)
+		return NULL;
+
+	prop->name = kstrdup(name, GFP_KERNEL);
+	if (value && *value == '=') {
+		prop->value = kstrdup(value + 1, GFP_KERNEL);
+		prop->length = strlen(value);
+		return prop;
+	}
+
+	prop->value = cells = kcalloc(CELLS_MAX, sizeof(*cells), GFP_KERNEL);
+	while (cells && (word = strsep(&value, " "))) {
+		u32 cell;
+		int ret =
+			*word == '&' ? rig_dt_phandle(word + 1, &cell) : kstrtou32(word, 0, &cell);
+
+		if (ret || prop->length == CELLS_MAX * sizeof(*cells))
+			return NULL;
+
+		*cells++ = cpu_to_be32(cell);
+		prop->length += sizeof(*cells);
+	}
+
+	return prop;
+}
+
+static int rig_dt_run(char *line)
+{
+	const char *path = strsep(&line, " "), *name = strsep(&line, " ");
+	struct property *prop = NULL, *old;
+	struct device_node *np;
+	int ret = 0;
+
+	if (!name)
+		return -EINVAL;
+
+	guard(mutex)(&rig_dt_lock);
+
+	if (!line || strcmp(line, "-")) {
+		prop = rig_dt_property(name, line);
+		if (!prop || !prop->name || !prop->value)
+			return -EINVAL;
+	}
+
+	np = rig_dt_node(path);
+	if (!np)
+		return -ENOENT;
+
+	old = of_find_property(np, name, NULL);
+	if (old)
+		ret = of_remove_property(np, old);
+	if (!ret && prop)
+		ret = of_add_property(np, prop);
+
+	of_node_put(np);
+	return ret;
+}
+
+static ssize_t rig_dt_write(struct file *file, const char __user *user, size_t count, loff_t *ppos)
+{
+	char line[256] = "";
+	int ret;
+
+	if (*ppos || count >= sizeof(line))
+		return -EINVAL;
+
+	if (copy_from_user(line, user, count))
+		return -EFAULT;
+
+	ret = rig_dt_run(strim(line));
+	return ret ?: count;
+}
+
+static const struct file_operations rig_dt_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = rig_dt_write,
+};
+
 /* A defect on demand, for those who look for one in the log. */
 static noinline void rig_follow(const int *nowhere)
 {
@@ -671,6 +843,7 @@ static int __init righeap_init(void)
 	debugfs_create_file("buffers", 0400, rig_dir, NULL, &buffers_fops);
 	debugfs_create_file("dirty", 0400, rig_dir, NULL, &dirty_fops);
 	debugfs_create_file("kick", 0600, rig_dir, NULL, &rig_kick_fops);
+	debugfs_create_file("dt", 0200, rig_dir, NULL, &rig_dt_fops);
 	debugfs_create_file("oops", 0200, rig_dir, NULL, &rig_oops_fops);
 
 	return 0;

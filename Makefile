@@ -10,7 +10,7 @@ run: venv
 	$(RIG) run $(ARGS)
 
 test: venv
-	$(RIG) doctor --install --quiet --for test --for ssh --for gdb
+	$(RIG) doctor --install --quiet --for test --for ssh --for gdb --for debian
 	$(RIG) build
 	$(PYTEST) tests/lint tests/unit tests/model tests/guest $(ARGS)
 
@@ -41,7 +41,7 @@ soak: venv
 # What takes too long for CI: every GPU row and SoC node, every verdict from booted guests too,
 # the teeth, the report in a browser (300 MB of packages).
 nightly: venv
-	$(RIG) doctor --install --quiet --for test --for ssh --for gdb --for browser
+	$(RIG) doctor --install --quiet --for test --for ssh --for gdb --for debian --for browser
 	$(RIG) build
 	$(PYTEST) tests/nightly $(ARGS)
 

@@ -210,14 +210,19 @@ def _write(path: Path, text: str) -> None:
     path.chmod(0o755 if text.startswith("#!") else 0o644)
 
 
-def _give_away(job: Job, disk: Path, tree: Path, owners: Sequence[Member]) -> None:
-    """Who is not root cannot unpack files of others: everything on the disk changes its owner."""
+def owner_commands(tree: Path, owners: Sequence[Member]) -> list[str]:
+    """debugfs' commands that give every file of `tree` on its disk to root, or to its owner."""
     other = {member.path: member for member in owners}
     commands = []
     for path in sorted(tree.rglob("*")):
         name = path.relative_to(tree).as_posix()
         owner = other.get(name, Member(name, 0, 0))
         commands += [f'sif "/{name}" uid {owner.uid}', f'sif "/{name}" gid {owner.gid}']
+    return commands
+
+
+def _give_away(job: Job, disk: Path, tree: Path, owners: Sequence[Member]) -> None:
+    """Who is not root cannot unpack files of others: everything on the disk changes its owner."""
     script = job.work / "owners.debugfs"
-    script.write_text("\n".join(commands) + "\n")
+    script.write_text("\n".join(owner_commands(tree, owners)) + "\n")
     job.run(["debugfs", "-w", "-f", script, disk], what="giving the files to root")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -11,10 +12,13 @@ import pytest
 from rig import debian
 from rig.artifacts import debian as disk
 from rig.cli.cp import scp
+from rig.environment import build_environment
 from rig.errors import RigError
 from rig.machine.launch import Disk
 from rig.testbed import Options
 
+SYSTEM = build_environment()
+"""With /usr/sbin in PATH, whoever runs the tests."""
 CONTROL = """Package: thing
 Version: 1.0
 Architecture: arm64
@@ -84,3 +88,35 @@ def test_copying_is_scp_with_the_guests_key_and_port() -> None:
         "scp", "-r", "-i", "/k", "-P", "2222", "-o", "UserKnownHostsFile=/h", "--",
         "./a:b", "./c:d", "root@127.0.0.1:/root/x", "root@127.0.0.1:",
     ]  # fmt: skip
+
+
+def test_a_disk_made_by_a_user_belongs_to_root(tmp_path: Path) -> None:
+    """As debugfs sees it: but for what a package gives to others."""
+    tree, image, script = tmp_path / "tree", tmp_path / "disk", tmp_path / "script"
+    (tree / "var").mkdir(parents=True)
+    for name in ("var/mail box", "var/x"):
+        (tree / name).write_text(name)
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", tree, image, "8M"], check=True, env=SYSTEM)
+    every = [disk.Member(p.relative_to(tree).as_posix(), 65534, 65534) for p in tree.rglob("*")]
+    for owners, expected in (
+        (
+            every,
+            {"/var": (65534, 65534), "/var/mail box": (65534, 65534), "/var/x": (65534, 65534)},
+        ),
+        (
+            [disk.Member("var/x", 0, 42)],
+            {"/var": (0, 0), "/var/mail box": (0, 0), "/var/x": (0, 42)},
+        ),
+    ):
+        script.write_text("\n".join(disk.owner_commands(tree, owners)) + "\n")
+        subprocess.run(["debugfs", "-w", "-f", script, image], check=True, env=SYSTEM)
+        assert {name: owner(image, name) for name in expected} == expected
+
+
+def owner(image: Path, name: str) -> tuple[int, int]:
+    """uid and gid of a file on a disk."""
+    ask = ["debugfs", "-R", f'stat "{name}"', str(image)]
+    done = subprocess.run(ask, capture_output=True, text=True, check=True, env=SYSTEM)
+    match = re.search(r"User:\s*(\d+)\s+Group:\s*(\d+)", done.stdout)
+    assert match is not None, done.stdout
+    return int(match[1]), int(match[2])

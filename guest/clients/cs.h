@@ -66,6 +66,13 @@ static inline uint64_t cs_store(unsigned int base, unsigned int address, uint16_
 	return cs_op(21) | cs_dst(base) | cs_src(address) | (uint64_t)mask << 16 | (uint16_t)offset;
 }
 
+/* For each set bit i of `mask`: r[base + i] = mem32[r64[address] + offset + 4 i] */
+static inline uint64_t cs_load(unsigned int base, unsigned int address, uint16_t mask,
+			       int16_t offset)
+{
+	return cs_op(20) | cs_dst(base) | cs_src(address) | (uint64_t)mask << 16 | (uint16_t)offset;
+}
+
 /* When r[value] (signed) is `cond` 0: continue `offset` instructions after the next one. */
 static inline uint64_t cs_branch(enum cs_cond cond, unsigned int value, int16_t offset)
 {
@@ -102,6 +109,12 @@ static inline uint64_t cs_heap_vt_start(void)
 static inline uint64_t cs_prot_region(uint16_t count)
 {
 	return cs_op(41) | count;
+}
+
+/* mem32[r64[address]] += r[value]; tells waiters of the whole system */
+static inline uint64_t cs_sync_add32(unsigned int address, unsigned int value)
+{
+	return cs_op(37) | cs_src(address) | (uint64_t)value << 32;
 }
 
 /* Wait until mem32[r64[address]] is greater than r[value]. */

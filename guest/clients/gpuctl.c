@@ -7,6 +7,7 @@
  *   gpuctl job             one job stores a value; checked through a CPU mapping
  *   gpuctl churn N         N groups one after the other, each runs a job; then READY, held
  *   gpuctl rotate          many groups count in registers and must be swapped meanwhile
+ *   gpuctl mesh            groups whose queues wait for one another, in an order by seed
  *   gpuctl region          one job with protected regions; hold=1: until stdin closes
  *   gpuctl submit-bench N  N jobs, timed
  *
@@ -17,7 +18,7 @@
 #include "gpuctl.h"
 
 static const char usage_text[] =
-	"usage: gpuctl info|query|groups N|job|churn N|rotate|region|submit-bench N [options]\n"
+	"usage: gpuctl info|query|groups N|job|churn N|rotate|mesh|region|submit-bench N [options]\n"
 	"  queues=1 ring=65536 priority=1 flags=N   of each group; by default protected if the "
 	"driver "
 	"can\n"
@@ -31,7 +32,9 @@ static const char usage_text[] =
 	"  run=OPCODE tiler=1                       job: a RUN_* before it, with a tiler heap\n"
 	"  regions=1 hold=1 bad=1 tail=N            region: how many, what they do, loops behind\n"
 	"  groups=12 jobs=2 inner=1000 outer=100    rotate: each job adds inner*outer times\n"
-	"  shared-vm=1                              rotate: one VM for all, not one each\n";
+	"  shared-vm=1                              rotate: one VM for all, not one each\n"
+	"  groups=12 queues=1 jobs=2 inner=1000 seed=0 hold=1   mesh: hold=1 waits for a line a "
+	"round\n";
 
 static _Noreturn void usage(void)
 {
@@ -185,7 +188,7 @@ static bool set_number(struct options *o, const char *name, const char *text)
 		{ "words", &o->words },		{ "regions", &o->regions },
 		{ "hold", &o->hold },		{ "bad", &o->bad },
 		{ "tail", &o->tail },		{ "run", &o->run },
-		{ "tiler", &o->tiler },
+		{ "tiler", &o->tiler },		{ "seed", &o->seed },
 	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -255,6 +258,8 @@ int main(int argc, char **argv)
 		cmd_bench(&o);
 	if (!strcmp(command, "rotate"))
 		cmd_rotate(&o);
+	if (!strcmp(command, "mesh"))
+		cmd_mesh(&o);
 	if (!strcmp(command, "region"))
 		cmd_region(&o);
 	usage();

@@ -19,6 +19,7 @@ struct options {
 	uint64_t trusted;   /* job: a trusted application reads the target */
 	uint64_t regions;   /* region: how many */
 	uint64_t hold, bad; /* region: what the first, the last one does */
+	uint64_t seed;	    /* mesh: of orders and priorities */
 	uint64_t tail;	    /* region: loops behind the last one */
 	uint64_t run;	    /* job: opcode of a RUN_* before the store */
 	uint64_t tiler;	    /* job: with a tiler heap */
@@ -38,6 +39,7 @@ _Noreturn void cmd_job(const struct options *o);
 _Noreturn void cmd_churn(const struct options *o);
 _Noreturn void cmd_bench(const struct options *o);
 _Noreturn void cmd_rotate(const struct options *o);
+_Noreturn void cmd_mesh(const struct options *o);
 _Noreturn void cmd_region(const struct options *o);
 
 #endif

@@ -46,6 +46,7 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
         "clients/gpuctl.c",
         "clients/gpu.c",
         "clients/gpu_job.c",
+        "clients/gpu_mesh.c",
         "clients/gpu_region.c",
         "clients/gpu_rotate.c",
         "clients/tee.c",

@@ -18,7 +18,8 @@
 #include "gpuctl.h"
 
 static const char usage_text[] =
-	"usage: gpuctl info|query|groups N|job|churn N|rotate|mesh|region|submit-bench N [options]\n"
+	"usage: gpuctl info|query|groups N|job|churn N|rotate|mesh|region|submit-bench N "
+	"[options]\n"
 	"  queues=1 ring=65536 priority=1 flags=N   of each group; by default protected if the "
 	"driver "
 	"can\n"

@@ -34,6 +34,7 @@ _COMMANDS = {
     "inspect": "the driver's state read out of a guest's memory, beside the device's",
     "dump": "a guest's memory and registers as a vmcore",
     "events": "what the emulated GPU reported, one line an event",
+    "decode": "page tables, streams and the firmware's interface out of a guest's memory",
     "cs": "assemble and disassemble command streams",
     "build": "build artifacts without running anything",
     "cache": "list or clean the artifact store",

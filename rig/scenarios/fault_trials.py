@@ -59,6 +59,9 @@ class Trial:
     """Events of the device that must be there, `kind` or `kind field=value`."""
     resets: int = 0
     """GPU resets that the host asks for, exactly."""
+    again: bool = False
+    """One more is no fault: two places of the driver ask for it (panthor_gpu.c:361 or
+    panthor_mmu.c:549, and panthor_mmu.c:1855), which is once unless the first is over by then."""
     off_first: bool = False
     """The fault is taken away at the first reset: as long as it is there nothing recovers."""
     reload: bool = False
@@ -68,6 +71,11 @@ class Trial:
     def name(self) -> str:
         """For people: the row, its value, the way."""
         return f"{self.fault}={self.value:#x} ({' '.join((self.way, *self.argv))})"
+
+    @property
+    def most(self) -> int:
+        """Resets that there may be."""
+        return self.resets + self.again
 
     def matches(self, ended: str) -> bool:
         """Whether the client's or the way's end is the demanded one."""

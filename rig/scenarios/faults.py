@@ -33,7 +33,8 @@ def attempt(rig: Scenario, trial: Trial, heap: str | None) -> Outcome:
         check_met(now, told)
         end_of(now)
     check(rig.try_run("gpuctl", "job").ok, f"{trial.name}: no job runs behind it")
-    check(now.resets() == trial.resets, f"{trial.name}: the GPU was reset once more behind it")
+    check(trial.resets <= now.resets() <= trial.most,
+          f"{trial.name}: GPU resets behind it: {now.resets()}, not {trial.resets}")  # fmt: skip
     boots = len(now.events("mcu-boot"))
     if trial.reload:
         unload(rig)
@@ -45,7 +46,7 @@ def attempt(rig: Scenario, trial: Trial, heap: str | None) -> Outcome:
 def settle(now: Trying) -> None:
     """Wait until the resets are over that the trial is to have, or the try at one."""
     rig, trial = now.rig, now.trial
-    rig.settle(now.resets, trial.resets, f"{trial.name}: GPU resets")
+    rig.settle(lambda: min(now.resets(), trial.resets), trial.resets, f"{trial.name}: GPU resets")
     if trial.fate != "gives-up" and (trial.fate == "resets" or trial.way == "reset"):
         last = max((event.seq for event in now.events("reset")), default=now.since)
         rig.wait(lambda: bool(rig.events_since(last, "mcu-boot")),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from rig.machine.launch import Flavour
 from rig.scenarios.kit import HEAP, Scenario
-from rig.scenarios.terms import BOOTED, KERNEL_HEAP, PRE_INSMOD, PROBED, STAGES
+from rig.scenarios.terms import BOOTED, PRE_INSMOD, PROBED, PROTECTED, STAGES
 from rig.testbed import TestBed
 
 __all__ = ["BOOTED", "PRE_INSMOD", "PROBED", "STAGES", "advance", "canonical", "heap_parameter"]
@@ -23,7 +23,7 @@ def canonical(stage: str, flavour: Flavour) -> str:
 
 def heap_parameter(bed: TestBed, flavour: Flavour) -> str | None:
     """The heap that panthor is told of on the way to `probed`, if any."""
-    takes = flavour == "secure" and bed.contract.contract.name in KERNEL_HEAP
+    takes = flavour == "secure" and bed.contract.contract.name in PROTECTED
     return HEAP if takes else None
 
 

@@ -155,15 +155,31 @@ static int heap_allocate(const char *heap, uint64_t size)
 	return failure ? -1 : (int)a.fd;
 }
 
-int gpu_bo_import(struct gpu *gpu, uint32_t vm, uint64_t va, uint64_t size, const char *heap,
-		  struct gpu_bo *bo)
+int gpu_heap_bo(struct gpu *gpu, uint64_t size, const char *heap, struct gpu_bo *bo)
 {
 	struct drm_prime_handle prime = { .fd = heap_allocate(heap, size) };
 
 	if (prime.fd < 0 ||
 	    gpu_ioctl(gpu->fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime, "prime_fd_to_handle"))
 		return -1;
-	*bo = (struct gpu_bo){ .handle = prime.handle, .size = size, .va = va, .dmabuf = prime.fd };
+	*bo = (struct gpu_bo){ .handle = prime.handle, .size = size, .dmabuf = prime.fd };
+	return 0;
+}
+
+int gpu_heap_bo_close(struct gpu *gpu, const struct gpu_bo *bo)
+{
+	struct drm_gem_close c = { .handle = bo->handle };
+
+	close(bo->dmabuf);
+	return gpu_ioctl(gpu->fd, DRM_IOCTL_GEM_CLOSE, &c, "gem_close");
+}
+
+int gpu_bo_import(struct gpu *gpu, uint32_t vm, uint64_t va, uint64_t size, const char *heap,
+		  struct gpu_bo *bo)
+{
+	if (gpu_heap_bo(gpu, size, heap, bo))
+		return -1;
+	bo->va = va;
 	return vm_map(gpu, vm, bo, DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC);
 }
 
@@ -182,8 +198,26 @@ int gpu_tiler_heap_create(struct gpu *gpu, uint32_t vm, uint64_t *context)
 	return ret;
 }
 
-int gpu_group_create(struct gpu *gpu, uint32_t vm, const struct gpu_group_options *options,
-		     uint32_t *group)
+bool gpu_protm_info(struct gpu *gpu, struct drm_panthor_protm_info *info)
+{
+	struct drm_panthor_dev_query q = { .type = DRM_PANTHOR_DEV_QUERY_PROTM_INFO };
+
+	*info = (struct drm_panthor_protm_info){ 0 };
+	/* without a pointer the driver tells the size: other series answer here, too */
+	return !gpu_ioctl(gpu->fd, DRM_IOCTL_PANTHOR_DEV_QUERY, &q, "dev_query") &&
+	       q.size >= sizeof(*info) &&
+	       !gpu_query(gpu, DRM_PANTHOR_DEV_QUERY_PROTM_INFO, info, sizeof(*info));
+}
+
+int gpu_protm_init(struct gpu *gpu, uint32_t handle, uint32_t flags)
+{
+	struct drm_panthor_protm_init init = { .bo_handle = handle, .flags = flags };
+
+	return gpu_ioctl(gpu->fd, DRM_IOCTL_PANTHOR_PROTM_INIT, &init, "protm_init");
+}
+
+static int group_create(struct gpu *gpu, uint32_t vm, const struct gpu_group_options *options,
+			uint32_t *group)
 {
 	struct drm_panthor_queue_create queues[GPU_MAX_QUEUES] = { 0 };
 	const struct drm_panthor_gpu_info *info = &gpu->info;
@@ -206,6 +240,35 @@ int gpu_group_create(struct gpu *gpu, uint32_t vm, const struct gpu_group_option
 	ret = gpu_ioctl(gpu->fd, DRM_IOCTL_PANTHOR_GROUP_CREATE, &c, "group_create");
 	*group = c.group_handle;
 	return ret;
+}
+
+/* The kernel keeps the buffer for as long as the group lives: nobody else has to. */
+static int group_create_with_buffer(struct gpu *gpu, uint32_t vm,
+				    const struct gpu_group_options *options, uint32_t *group)
+{
+	struct gpu_group_options with_handle = *options;
+	struct drm_panthor_protm_info info;
+	int failure;
+	struct gpu_bo bo;
+
+	gpu_protm_info(gpu, &info);
+	if (gpu_heap_bo(gpu, info.suspend_size, options->suspend_heap, &bo))
+		return -1;
+	with_handle.flags = bo.handle;
+	failure = group_create(gpu, vm, &with_handle, group) ? errno : 0;
+	if (gpu_heap_bo_close(gpu, &bo) && !failure)
+		return -1;
+	if (failure)
+		gpu_step = "group_create";
+	errno = failure;
+	return failure ? -1 : 0;
+}
+
+int gpu_group_create(struct gpu *gpu, uint32_t vm, const struct gpu_group_options *options,
+		     uint32_t *group)
+{
+	return options->suspend_heap ? group_create_with_buffer(gpu, vm, options, group)
+				     : group_create(gpu, vm, options, group);
 }
 
 int gpu_group_destroy(struct gpu *gpu, uint32_t group)

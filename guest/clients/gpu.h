@@ -35,6 +35,7 @@ struct gpu_group_options {
 	unsigned int priority; /* 0 low … 3 realtime */
 	uint32_t ring_size;    /* bytes, a power of two from 4K to 64K */
 	uint32_t flags;
+	const char *suspend_heap; /* take the protected suspend buffer from here; NULL: have none */
 };
 
 /*
@@ -56,6 +57,13 @@ int gpu_bo_import(struct gpu *gpu, uint32_t vm, uint64_t va, uint64_t size, cons
 
 /* A tiler heap of chunks of 128 KiB: one at first, at most four. `context` is its address. */
 int gpu_tiler_heap_create(struct gpu *gpu, uint32_t vm, uint64_t *context);
+/* A buffer of the dma-heap `heap`, mapped nowhere. Its dma-buf stays open. */
+int gpu_heap_bo(struct gpu *gpu, uint64_t size, const char *heap, struct gpu_bo *bo);
+/* Let go of a buffer that was made by gpu_heap_bo(). */
+int gpu_heap_bo_close(struct gpu *gpu, const struct gpu_bo *bo);
+/* Sizes and state in trees with PROTM_INIT; false, and all zero, in others. */
+bool gpu_protm_info(struct gpu *gpu, struct drm_panthor_protm_info *info);
+int gpu_protm_init(struct gpu *gpu, uint32_t handle, uint32_t flags);
 
 int gpu_group_create(struct gpu *gpu, uint32_t vm, const struct gpu_group_options *options,
 		     uint32_t *group);

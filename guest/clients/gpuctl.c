@@ -10,6 +10,8 @@
  *   gpuctl mesh            groups whose queues wait for one another, in an order by seed
  *   gpuctl region          one job with protected regions; hold=1: until stdin closes
  *   gpuctl submit-bench N  N jobs, timed
+ *   gpuctl protm-init      give the FW memory of a heap for protected mode
+ *   gpuctl protm-misuse    everything that is wrong with a buffer for it, one by one
  *
  * Options (name=value or --name value): see usage(). Output: key=value words;
  * the last line is "RESULT ok", or "RESULT fail step=… why=…" with an errno's
@@ -18,8 +20,8 @@
 #include "gpuctl.h"
 
 static const char usage_text[] =
-	"usage: gpuctl info|query|groups N|job|churn N|rotate|mesh|region|submit-bench N "
-	"[options]\n"
+	"usage: gpuctl info|query|groups N|job|churn N|rotate|mesh|region|submit-bench N|\n"
+	"       protm-init|protm-misuse [options]\n"
 	"  queues=1 ring=65536 priority=1 flags=N   of each group; by default protected if the "
 	"driver "
 	"can\n"
@@ -32,6 +34,8 @@ static const char usage_text[] =
 	"  protect=1                                job: store in a protected region\n"
 	"  run=OPCODE tiler=1                       job: a RUN_* before it, with a tiler heap\n"
 	"  regions=1 hold=1 bad=1 tail=N            region: how many, what they do, loops behind\n"
+	"  heap=NAME size=N                         protm-init, protm-misuse: whose memory, how "
+	"much\n"
 	"  groups=12 jobs=2 inner=1000 outer=100    rotate: each job adds inner*outer times\n"
 	"  shared-vm=1                              rotate: one VM for all, not one each\n"
 	"  groups=12 queues=1 jobs=2 inner=1000 seed=0 hold=1   mesh: hold=1 waits for a line a "
@@ -52,8 +56,11 @@ void need(int failed)
 /* What the driver says about protected mode; false: it does not know the query. */
 static bool protected_features(struct gpu *gpu, uint32_t *features)
 {
+	struct drm_panthor_protm_info other;
+
 	*features = 0;
-	return !gpu_query(gpu, DRM_PANTHOR_DEV_QUERY_PROTECTED_INFO, features, sizeof(*features));
+	return !gpu_protm_info(gpu, &other) &&
+	       !gpu_query(gpu, DRM_PANTHOR_DEV_QUERY_PROTECTED_INFO, features, sizeof(*features));
 }
 
 static bool has_protected_groups(struct gpu *gpu)
@@ -71,6 +78,24 @@ static uint32_t group_flags(struct gpu *gpu, uint32_t flags)
 	return has_protected_groups(gpu) ? DRM_PANTHOR_GROUP_CREATE_PROTECTED : 0;
 }
 
+/* In trees with PROTM_INIT: where whoever gave the FW its memory says groups may take theirs. */
+static const char *suspend_heap(struct gpu *gpu, uint32_t flags)
+{
+	static char name[128];
+	struct drm_panthor_protm_info info;
+	FILE *file;
+
+	if (flags != FLAGS_AUTO || !gpu_protm_info(gpu, &info) ||
+	    info.state != DRM_PANTHOR_PROTM_READY)
+		return NULL;
+	file = fopen(SUSPEND_HEAP_FILE, "r");
+	if (!file || !fgets(name, sizeof(name), file))
+		result_errno("suspend_heap");
+	fclose(file);
+	name[strcspn(name, "\n")] = 0;
+	return name;
+}
+
 void group_options(struct gpu *gpu, const struct options *o, struct gpu_group_options *g)
 {
 	*g = (struct gpu_group_options){
@@ -78,6 +103,7 @@ void group_options(struct gpu *gpu, const struct options *o, struct gpu_group_op
 		.priority = (unsigned int)o->priority,
 		.ring_size = (uint32_t)o->ring,
 		.flags = group_flags(gpu, (uint32_t)o->flags),
+		.suspend_heap = suspend_heap(gpu, (uint32_t)o->flags),
 	};
 }
 
@@ -124,6 +150,7 @@ static _Noreturn void cmd_query(void)
 {
 	struct drm_panthor_group_priorities_info priorities = { 0 };
 	struct drm_panthor_timestamp_info stamp = { 0 };
+	struct drm_panthor_protm_info protm;
 	uint32_t features;
 	struct gpu gpu;
 
@@ -131,6 +158,8 @@ static _Noreturn void cmd_query(void)
 	print_gpu_info(&gpu);
 	if (protected_features(&gpu, &features))
 		printf("protected_features=%#x\n", features);
+	if (gpu_protm_info(&gpu, &protm))
+		print_protm_info(&protm);
 	printf("csg_slots=%u cs_slots=%u cs_regs=%u scoreboards=%u unpreserved_regs=%u\n",
 	       gpu.csif.csg_slot_count, gpu.csif.cs_slot_count, gpu.csif.cs_reg_count,
 	       gpu.csif.scoreboard_slot_count, gpu.csif.unpreserved_cs_reg_count);
@@ -190,6 +219,7 @@ static bool set_number(struct options *o, const char *name, const char *text)
 		{ "hold", &o->hold },		{ "bad", &o->bad },
 		{ "tail", &o->tail },		{ "run", &o->run },
 		{ "tiler", &o->tiler },		{ "seed", &o->seed },
+		{ "size", &o->size },
 	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -263,5 +293,9 @@ int main(int argc, char **argv)
 		cmd_mesh(&o);
 	if (!strcmp(command, "region"))
 		cmd_region(&o);
+	if (!strcmp(command, "protm-init"))
+		cmd_protm_init(&o);
+	if (!strcmp(command, "protm-misuse"))
+		cmd_protm_misuse(&o);
 	usage();
 }

@@ -23,10 +23,13 @@ struct options {
 	uint64_t tail;	    /* region: loops behind the last one */
 	uint64_t run;	    /* job: opcode of a RUN_* before the store */
 	uint64_t tiler;	    /* job: with a tiler heap */
-	const char *heap;   /* job: the target is a buffer of this dma-heap */
+	uint64_t size;	    /* protm-init: of the memory; 0: what the driver asks for */
+	const char *heap;   /* job: the target is a buffer of this dma-heap; protm-*: from here */
 };
 
 #define FLAGS_AUTO UINT32_MAX
+/* Holds the name of a heap, see suspend_heap(). */
+#define SUSPEND_HEAP_FILE "/run/rig-suspend-heap"
 
 /* With flags=auto a group is a protected one if the driver has that. */
 void group_options(struct gpu *gpu, const struct options *o, struct gpu_group_options *g);
@@ -41,5 +44,8 @@ _Noreturn void cmd_bench(const struct options *o);
 _Noreturn void cmd_rotate(const struct options *o);
 _Noreturn void cmd_mesh(const struct options *o);
 _Noreturn void cmd_region(const struct options *o);
+_Noreturn void cmd_protm_init(const struct options *o);
+_Noreturn void cmd_protm_misuse(const struct options *o);
+void print_protm_info(const struct drm_panthor_protm_info *info);
 
 #endif

@@ -30,6 +30,11 @@ struct drm_prime_handle {
 	int32_t fd;
 };
 RIG_SIZE(drm_prime_handle, 12);
+struct drm_gem_close {
+	uint32_t handle, pad;
+};
+RIG_SIZE(drm_gem_close, 8);
+#define DRM_IOCTL_GEM_CLOSE	     _IOW('d', 0x09, struct drm_gem_close)
 #define DRM_IOCTL_PRIME_FD_TO_HANDLE DRM_IOWR(0x2e, struct drm_prime_handle)
 
 struct drm_syncobj_create {
@@ -74,10 +79,28 @@ enum {
 	DRM_PANTHOR_DEV_QUERY_TIMESTAMP_INFO,
 	DRM_PANTHOR_DEV_QUERY_GROUP_PRIORITIES_INFO,
 	DRM_PANTHOR_DEV_QUERY_MMU_INFO,
-	DRM_PANTHOR_DEV_QUERY_PROTECTED_INFO, /* not in Linux 7.3; one u32 of features */
+	/* Not in Linux 7.3, where series take the same number for different things: */
+	DRM_PANTHOR_DEV_QUERY_PROTECTED_INFO, /* one u32 of features */
+	DRM_PANTHOR_DEV_QUERY_PROTM_INFO = DRM_PANTHOR_DEV_QUERY_PROTECTED_INFO,
 };
 #define DRM_PANTHOR_PROTECTED_FEATURE_BASIC 1u
 #define DRM_PANTHOR_GROUP_CREATE_PROTECTED  1u
+
+enum {
+	DRM_PANTHOR_PROTM_UNSUPPORTED,
+	DRM_PANTHOR_PROTM_UNINITIALIZED,
+	DRM_PANTHOR_PROTM_READY,
+};
+struct drm_panthor_protm_info {
+	uint32_t state, pad;
+	uint64_t fw_size, suspend_size;
+};
+RIG_SIZE(drm_panthor_protm_info, 24);
+
+struct drm_panthor_protm_init {
+	uint32_t bo_handle, flags;
+};
+RIG_SIZE(drm_panthor_protm_init, 8);
 
 struct drm_panthor_gpu_info {
 	uint32_t gpu_id, gpu_rev, csf_id, l2_features, tiler_features, mem_features;
@@ -162,7 +185,9 @@ RIG_SIZE(drm_panthor_queue_create, 8);
 struct drm_panthor_group_create {
 	struct drm_panthor_obj_array queues;
 	uint8_t max_compute_cores, max_fragment_cores, max_tiler_cores, priority;
-	uint32_t flags; /* a padding field in Linux 7.3; flags in trees with group flags */
+	/* A padding field in Linux 7.3; flags in trees with group flags; in trees with PROTM_INIT
+	 * the handle of the protected suspend buffer. */
+	uint32_t flags;
 	uint64_t compute_core_mask, fragment_core_mask, tiler_core_mask;
 	uint32_t vm_id, group_handle;
 };
@@ -216,5 +241,7 @@ RIG_SIZE(drm_panthor_tiler_heap_create, 40);
 #define DRM_IOCTL_PANTHOR_GROUP_SUBMIT	    RIG_PANTHOR(9, group_submit)
 #define DRM_IOCTL_PANTHOR_GROUP_GET_STATE   RIG_PANTHOR(10, group_get_state)
 #define DRM_IOCTL_PANTHOR_TILER_HEAP_CREATE RIG_PANTHOR(11, tiler_heap_create)
+/* Of no released kernel: the first number that is free in Linux 7.3. Only written to. */
+#define DRM_IOCTL_PANTHOR_PROTM_INIT _IOW('d', 0x40 + 17, struct drm_panthor_protm_init)
 
 #endif

@@ -47,6 +47,7 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
         "clients/gpu.c",
         "clients/gpu_job.c",
         "clients/gpu_mesh.c",
+        "clients/gpu_protm.c",
         "clients/gpu_region.c",
         "clients/gpu_rotate.c",
         "clients/tee.c",

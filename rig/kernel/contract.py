@@ -14,6 +14,8 @@ from rig.kernel.module import ModuleInfo
 
 HEAP_PARAMETER = "protected_heap_name"
 HEAP_PROPERTY = "protected-memory"
+PROTM_IOCTL = "PANTHOR_PROTM_INIT"
+"""As the DRM core calls it in its own messages: DRM_IOCTL_DEF_DRV, include/drm/drm_ioctl.h."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ HEAP_NAME = Contract("heap-name", f"module parameter {HEAP_PARAMETER}, probe def
 HEAP_PHANDLE = Contract(
     "heap-phandle", f"device-tree property {HEAP_PROPERTY} (phandle and id), probe deferral"
 )
-CONTRACTS = {contract.name: contract for contract in (BASE, HEAP_NAME, HEAP_PHANDLE)}
+PROTM_INIT = Contract("protm-init", f"memory handed in by user space, ioctl {PROTM_IOCTL}")
+CONTRACTS = {contract.name: contract for contract in (BASE, HEAP_NAME, HEAP_PHANDLE, PROTM_INIT)}
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,12 @@ def detect(module: ModuleInfo) -> Detected:
         return Detected(HEAP_NAME, f"{module.name}.ko has the parameter {HEAP_PARAMETER}")
     if HEAP_PROPERTY in module.texts:
         return Detected(HEAP_PHANDLE, f"{module.name}.ko reads the property {HEAP_PROPERTY}")
-    why = f"has no parameter {HEAP_PARAMETER} and does not read the property {HEAP_PROPERTY}"
+    if PROTM_IOCTL in module.texts:
+        return Detected(PROTM_INIT, f"{module.name}.ko has the ioctl {PROTM_IOCTL}")
+    why = (
+        f"has no parameter {HEAP_PARAMETER} and no ioctl {PROTM_IOCTL}, "
+        f"and does not read the property {HEAP_PROPERTY}"
+    )
     return Detected(BASE, f"{module.name}.ko {why}")
 
 

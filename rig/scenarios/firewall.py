@@ -7,7 +7,7 @@ Run with `--firewall off` these must fail: then nothing keeps anybody out.
 from __future__ import annotations
 
 from rig.errors import FailureClass
-from rig.scenarios.kit import FAULT_SAYS, HEAP, Extent, Scenario, check, scenario
+from rig.scenarios.kit import FAULT_SAYS, HEAP, PROTECTED, Extent, Scenario, check, scenario
 
 PAGE = 4096
 PATTERN = bytes(range(1, 256)) + b"\x5a"
@@ -106,7 +106,7 @@ def test_trusted_side(rig: Scenario) -> None:
     check("wrong=0" in told, f"the trusted application read back: {told.strip()}")
 
 
-@scenario()
+@scenario(contracts=PROTECTED)
 def test_protected_job(rig: Scenario) -> None:
     """What a protected job writes, the trusted application reads, and nobody else.
 

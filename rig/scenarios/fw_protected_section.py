@@ -8,6 +8,7 @@ from rig.scenarios.kit import (
     EVERY,
     HEAP,
     PRE_INSMOD,
+    PROTECTED,
     Extent,
     Scenario,
     check,
@@ -20,7 +21,7 @@ PATTERN = bytes(range(1, 256)) + b"\x5a"
 """256 bytes without a zero and without a run: a cleared, moved or copied page shows."""
 
 
-@scenario()
+@scenario(contracts=PROTECTED)
 def test_in_heap(rig: Scenario) -> None:
     """With a heap, each PROT section lies in it, whole, and mapped for the MCU."""
     rig.shell = rig.ssh
@@ -34,7 +35,7 @@ def test_in_heap(rig: Scenario) -> None:
     run_a_job(rig)
 
 
-@scenario(stage=PRE_INSMOD, reviews=("T-3a",))
+@scenario(contracts=PROTECTED, stage=PRE_INSMOD, reviews=("T-3a",))
 def test_never_touched(rig: Scenario) -> None:
     """What lies in the section survives load, suspend, slow reset and a GPU reset (T-3a).
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rig import introspect
 from rig.errors import FailureClass, RigError
 from rig.guest.shell import ShellResult
-from rig.kernel.contract import HEAP_PARAMETER, HEAP_PHANDLE, Contract
+from rig.kernel.contract import HEAP_NAME, HEAP_PARAMETER, HEAP_PHANDLE, PROTM_INIT, Contract
 from rig.kernel.module import build_id_of_note
 from rig.machine import devicetree
 from rig.scenarios.kit_channels import Channels
@@ -21,6 +21,8 @@ from rig.verdict.verdict import Note, NoteKind
 if TYPE_CHECKING:
     from rig.introspect.references import References
 
+SUSPEND_HEAP_FILE = "/run/rig-suspend-heap"
+"""Of guest/clients/gpuctl.h."""
 NO_DRGN = (
     "references to the heap and its buffers were not counted: drgn is not installed here "
     "(`pip install drgn`, or `make` a new .venv)"
@@ -45,7 +47,15 @@ class Driver(Channels):
         result = self.try_run("modprobe", "panthor", *self.offer_heap(heap))
         check(result.ok, f"modprobe panthor failed: {result.output.strip()}", FailureClass.PROBE)
         self.check_build_id()
+        if heap is not None and self.contract == PROTM_INIT:
+            self.hand_in(heap)
         return result
+
+    def hand_in(self, heap: str) -> None:
+        """Give the firmware memory of a heap, and tell `gpuctl` where groups take theirs."""
+        self.wait_bound()
+        self.sh(f"echo {shlex.quote(heap)} > {SUSPEND_HEAP_FILE}")
+        self.run("gpuctl", "protm-init", f"heap={heap}")
 
     @property
     def contract(self) -> Contract:
@@ -57,8 +67,10 @@ class Driver(Channels):
 
         Returns the module parameters to load it with.
         """
-        if self.contract != HEAP_PHANDLE:
+        if self.contract == HEAP_NAME:
             return [] if heap is None else [f"{HEAP_PARAMETER}={heap}"]
+        if self.contract != HEAP_PHANDLE:
+            return []
         self.load_helper()
         if heap is None:
             self.describe(*devicetree.NO_MEMORY)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from rig.deadlines import JOB_S, scaled
 from rig.errors import FailureClass
 from rig.gpu.events import Event
-from rig.scenarios.kit import EVERY, PRE_INSMOD, Scenario, check, extents, scenario
+from rig.scenarios.kit import EVERY, PRE_INSMOD, PROTECTED, Scenario, check, extents, scenario
 
 ROOM = 3
 """Groups that fit into the heap which is to run out."""
@@ -17,7 +17,7 @@ CHURN = 100
 """Groups that live one after the other; `--soak` makes it ten times as many, and of LOADS."""
 
 
-@scenario(stage=PRE_INSMOD)
+@scenario(contracts=PROTECTED, stage=PRE_INSMOD)
 def test_from_heap(rig: Scenario) -> None:
     """A group takes exactly protm_suspend_size from the heap, and the firmware is given just that.
 
@@ -70,7 +70,7 @@ def test_state_survives(rig: Scenario) -> None:
           FailureClass.INFRA)  # fmt: skip
 
 
-@scenario(reviews=("T-4d",))
+@scenario(contracts=PROTECTED, reviews=("T-4d",))
 def test_returned(rig: Scenario) -> None:
     """Destroying groups and unloading gives every byte back; OP-TEE gets its reclaim."""
     rig.shell = rig.ssh
@@ -87,7 +87,7 @@ def test_returned(rig: Scenario) -> None:
     rig.settle(lambda: len(rig.lent()), 0, "ranges still lent to OP-TEE after the unload")
 
 
-@scenario(flavour="direct", reviews=("T-4m",))
+@scenario(contracts=PROTECTED, flavour="direct", reviews=("T-4m",))
 def test_exhaustion(rig: Scenario) -> None:
     """A full heap fails the next group only, with -ENOMEM (T-4m)."""
     loaded, group = demand(rig)
@@ -126,7 +126,7 @@ def demand(rig: Scenario) -> tuple[int, int]:
     return loaded, groups // ROOM
 
 
-@scenario(stage=PRE_INSMOD, reviews=("T-4d",))
+@scenario(contracts=PROTECTED, stage=PRE_INSMOD, reviews=("T-4d",))
 def test_cycles(rig: Scenario) -> None:
     """Loads and unloads, each with groups that come and go, end where they began."""
     before, held = rig.dmabufs(), rig.references()

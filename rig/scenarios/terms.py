@@ -10,7 +10,7 @@ from typing import Final, Literal
 import pytest
 
 from rig.errors import FailureClass, RigError
-from rig.kernel.contract import BASE, HEAP_NAME, HEAP_PHANDLE
+from rig.kernel.contract import BASE, HEAP_NAME, HEAP_PHANDLE, PROTM_INIT
 from rig.machine.launch import Flavour
 from rig.session import GuestConfig
 
@@ -42,7 +42,9 @@ StageName = Literal["booted", "pre-insmod"]
 
 KERNEL_HEAP = (HEAP_NAME.name, HEAP_PHANDLE.name)
 """Contracts in which the driver takes memory from a heap that it finds by itself."""
-EVERY = (BASE.name, *KERNEL_HEAP)
+PROTECTED = (*KERNEL_HEAP, PROTM_INIT.name)
+"""Contracts with protected mode, wherever the memory comes from."""
+EVERY = (BASE.name, *PROTECTED)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ WHOLE = {
     "base": ("--no-series",),
     "heap-name-as-posted": ("--series", str(SERIES / "heap-name-as-posted")),
 }
-CHOSEN = {"heap-phandle": ("--series", str(SERIES / "heap-phandle"))}
+CHOSEN = {name: ("--series", str(SERIES / name)) for name in ("heap-phandle", "protm-init")}
 """Contracts of which this ring runs the rows that there are; the nightly ring runs all."""
 ARGUMENTS = WHOLE | {name: (*series, *EXPECTED[name]) for name, series in CHOSEN.items()}
 ROWS = [

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from rig.errors import RigError
-from rig.kernel.contract import BASE, HEAP_NAME, HEAP_PHANDLE, Contract, by_name, detect
+from rig.kernel.contract import BASE, HEAP_NAME, HEAP_PHANDLE, PROTM_INIT, Contract, by_name, detect
 from rig.kernel.module import ModuleInfo
 from rig.machine.devicetree import NO_MEMORY, Property, disabled, memory_of_helper, memory_of_optee
 
@@ -22,6 +22,7 @@ def module(parameters: set[str], texts: set[str]) -> ModuleInfo:
         ({"transparent_hugepage"}, set(), BASE),
         ({"protected_heap_name"}, {"protected"}, HEAP_NAME),
         (set(), {"protected-memory", "#protected-memory-cells"}, HEAP_PHANDLE),
+        (set(), {"PANTHOR_GROUP_CREATE", "PANTHOR_PROTM_INIT"}, PROTM_INIT),
     ],
 )
 def test_detection(parameters: set[str], texts: set[str], contract: Contract) -> None:
@@ -33,7 +34,7 @@ def test_detection(parameters: set[str], texts: set[str], contract: Contract) ->
 def test_an_unknown_contract_lists_those_there_are() -> None:
     with pytest.raises(RigError, match="no contract 'heap-label'") as caught:
         by_name("heap-label")
-    assert "base, heap-name, heap-phandle" in caught.value.hint
+    assert "base, heap-name, heap-phandle, protm-init" in caught.value.hint
 
 
 def test_lines_for_the_helper() -> None:

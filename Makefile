@@ -42,6 +42,7 @@ soak: venv
 # saved and restored while they work, every verdict from booted guests too, the teeth, the report in a browser (300 MB of packages).
 nightly: venv
 	$(RIG) doctor --install --quiet --for test --for ssh --for gdb --for debian --for browser
+	.venv/bin/python -m pip install --quiet -c constraints.txt -e '.[cluster]'
 	$(RIG) build
 	$(PYTEST) tests/nightly $(ARGS)
 

@@ -26,6 +26,8 @@ class Entry:
     """Why it runs only when it is named; empty: it always does."""
     reviews: tuple[str, ...] = ()
     """The review findings (`rig.review_table`) that it speaks to."""
+    flavour: str = "secure"
+    """How its guest boots: with OP-TEE, or directly."""
 
     @property
     def id(self) -> str:
@@ -60,7 +62,8 @@ def entries(folder: Path = FOLDER) -> list[Entry]:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 family, name = scenario_id(file, node.name).split("/")
                 reviews = _reviews(node)
-                found.append(Entry(family, name, file, node.name, reason, reviews))
+                how = _argument(node, "flavour", "secure")
+                found.append(Entry(family, name, file, node.name, reason, reviews, str(how)))
     return found
 
 
@@ -75,11 +78,18 @@ def _on_demand(body: Sequence[ast.stmt]) -> str:
     return ""
 
 
+def _argument(function: ast.FunctionDef, name: str, default: object) -> object:
+    """What `@scenario(name=...)` gives."""
+    calls = [call for call in function.decorator_list if isinstance(call, ast.Call)]
+    given = [key.value for call in calls for key in call.keywords if key.arg == name]
+    return ast.literal_eval(given[0]) if given else default
+
+
 def _reviews(function: ast.FunctionDef) -> tuple[str, ...]:
     """The ids in `@scenario(reviews=(...))`."""
-    calls = [call for call in function.decorator_list if isinstance(call, ast.Call)]
-    given = [key.value for call in calls for key in call.keywords if key.arg == "reviews"]
-    return tuple(ast.literal_eval(given[0])) if given else ()
+    found = _argument(function, "reviews", ())
+    assert isinstance(found, tuple)
+    return found
 
 
 def _parsed(file: Path) -> ast.Module:

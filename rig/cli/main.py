@@ -24,6 +24,7 @@ _COMMANDS = {
     "series": "judge every patch of a series: a table patch by scenario",
     "bisect": "find the first bad patch or commit, by the signature of its failure",
     "b4-check": "judge a patch in b4's protocol for external checks",
+    "matrix": "contracts x GPUs x flavours x kernels, here or on a cluster",
     "verdict": "one line a scenario, and the exit code for `git bisect run`",
     "report": "a run as one HTML page: verdicts, reasons, one time line a guest",
     "shell": "a console in a guest at the stage you name",

@@ -30,7 +30,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rig.durations",),
     ("rig.runner",),
     ("rig.teeth", "rig.states", "rig.watch", "rig.review_table", "rig.reviews"),
-    ("rig.series", "rig.bisect", "rig.flakes"),
+    ("rig.series", "rig.bisect", "rig.flakes", "rig.remote"),
+    ("rig.matrix",),
     ("rig.b4", "rig.report", "rig.bench"),
     ("rig.cli",),
 )

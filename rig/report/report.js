@@ -328,7 +328,7 @@ class MemoryMap {
 
   bar([first, end], areas, zones) {
     const wide = 1000, x = address => (address - first) / (end - first) * wide;
-    const svg = svgNode("svg", {viewBox: `0 0 ${wide} 58`, role: "img",
+    const svg = svgNode("svg", {viewBox: `0 0 ${wide} 44`, preserveAspectRatio: "none", role: "img",
       "aria-label": `memory ${hex(first)} to ${hex(end)}`});
     const rect = (base, bytes, y, high, fill, title) => {
       if (base + bytes <= first || base >= end) return;
@@ -344,10 +344,8 @@ class MemoryMap {
       for (const [base, bytes] of area.extents)
         rect(base, bytes, area.kind.includes("suspend") ? 24 : 4, 18, COLOR[area.kind],
           `${area.kind} ${area.name} ${hex(base)} ${size(bytes)}`);
-    svg.append(svgNode("text", {x: 2, y: 55}, hex(first)));
-    svg.append(svgNode("text", {x: wide / 2, y: 55, "text-anchor": "middle"}, size(end - first)));
-    svg.append(svgNode("text", {x: wide - 2, y: 55, "text-anchor": "end"}, hex(end)));
-    return svg;
+    const ends = [hex(first), size(end - first), hex(end)].map(text => make("span", {}, text));
+    return make("div", {}, svg, make("div", {class: "ends"}, ...ends));
   }
 }
 

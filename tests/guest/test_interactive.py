@@ -211,6 +211,14 @@ def test_inspect_sees_what_the_device_sees(terminal: Terminal) -> None:
     log = EventLog(Path(where, "gpu-events.jsonl"))
     log.wait_for(lambda event: event.kind == "csg-resume", ANSWER_S)
 
+    newest = log.last_seq
+    follow = terminal("events", where, "--follow", "--since", str(newest))
+    follow.expect(rf"(^|\n) *{newest + 1} +\d+\.\d{{9}} \w+")
+    follow.expect(rf"\n *{newest + 2} +\d+\.\d{{9}} \w+")
+    follow.sendintr()
+    follow.expect(pexpect.EOF)
+    assert follow.wait() == 130
+
     found = json.loads(rig("inspect", "--guest", where, "--json").stdout)
     assert found["differences"] == []
     driver = found["driver"]

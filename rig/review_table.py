@@ -27,9 +27,15 @@ class Review:
 
 REVIEWS = (
     Review(
-        "T-1a", "an open file of a heap whose last reference goes must not use freed memory", _OPEN
+        "T-1a",
+        "an open file of a heap whose last reference goes must not use freed memory",
+        "no exporter of a heap takes it back here: the heaps of Linux and of the rig stay",
     ),
-    Review("T-1b", "opening a heap's file while the heap is removed must not race", _OPEN),
+    Review(
+        "T-1b",
+        "opening a heap's file while the heap is removed must not race",
+        "no exporter of a heap takes it back here: the heaps of Linux and of the rig stay",
+    ),
     Review(
         "T-1c",
         "the TEE's own object may go before its heap: unload, allocate, load again",
@@ -43,14 +49,22 @@ REVIEWS = (
         "of the module that made it",
     ),
     Review("T-2a", "the look-up in the kernel ignores a newline behind the name"),
-    Review("T-2b", "letting go of the wrong heap inside the look-up must not deadlock", _OPEN),
-    Review("T-2c", "the ioctl refuses the lengths and flags that it refused before", _OPEN),
+    Review(
+        "T-2b",
+        "letting go of the wrong heap inside the look-up must not deadlock",
+        "the look-up of our series drops no reference at all; another one needs another Image",
+    ),
+    Review(
+        "T-2c",
+        "the ioctl refuses the lengths and flags that it refused before",
+        "no scenario yet; a mutant of it needs another Image",
+    ),
     Review("T-3a", "no CPU maps, writes, clears or syncs a protected section, ever"),
     Review("T-4a", "no name and an empty name mean no heap: the probe goes on"),
     Review("T-4b", "a probe that fails leaves neither clocks nor runtime PM on"),
     Review("T-4c", "a probe that waits for its heap has powered nothing on"),
     Review("T-4d", "loads and unloads give back every buffer and every reference"),
-    Review("T-4e", "an unload and a load with a heap must not oops when it goes again", _OPEN),
+    Review("T-4e", "an unload and a load with a heap must not oops when it goes again"),
     Review("T-4f", "a deferral is no warning, and says what it waits for where one looks"),
     Review(
         "T-4g", "the probe waits as long as the heap is missing, and ends when OP-TEE brings it"
@@ -60,7 +74,8 @@ REVIEWS = (
     Review(
         "T-4i",
         "ordinary memory as the protected section: the boot is fine, the entry faults",
-        _OPEN,
+        "the model checks no section at the entry, and takes a suspend buffer in ordinary "
+        "memory for a breach of contract",
     ),
     Review("T-4j", "a user's buffer that is not protected must cost others nothing", _OPEN),
     Review(
@@ -68,7 +83,7 @@ REVIEWS = (
         "the privileged call: capabilities, second and concurrent calls, wrong buffers",
         _PROTM_INIT,
     ),
-    Review("T-4l", "the labels of the two suspend buffers in debugfs are not swapped", _OPEN),
+    Review("T-4l", "the labels of the two suspend buffers in debugfs are not swapped"),
     Review("T-4m", "an exhausted heap fails the next group, and only that"),
     Review(
         "T-5a", "a stream's doorbell is rung also where the group's state needs no update", _OPEN
@@ -79,39 +94,62 @@ REVIEWS = (
         "no patch of ours touches that update; it needs the GPU of arch 14, which "
         "scenarios do not choose",
     ),
-    Review("T-6a", "a partial unmap of a huge page locks no region twice", _OPEN),
+    Review(
+        "T-6a",
+        "a partial unmap of a huge page locks no region twice",
+        "no scenario yet: `gpuctl` maps no huge page",
+    ),
     Review("T-6b", "VM_BINDs from others while the GPU is in protected mode", _OPEN),
     Review("T-7a", "MMU commands wait for normal mode or force it, none is sent in protected mode"),
-    Review("T-7b", "the periodic ping stays away while the GPU is in protected mode", _OPEN),
+    Review("T-7b", "the periodic ping stays away while the GPU is in protected mode"),
     Review("T-7c", "a fault in protected mode is one reset, and the next one is seen again"),
     Review("T-7d", "exits that nobody waits for, or twice, change nothing"),
     Review(
         "T-7e", "a region that nobody may enter kills its group at once, not after the job timeout"
     ),
-    Review("T-7f", "an entry that fails costs the group that asked and no other", _OPEN),
-    Review("T-7g", "after an entry that failed the driver acts as in normal mode", _OPEN),
+    Review("T-7f", "an entry that fails costs the group that asked and no other"),
+    Review(
+        "T-7g",
+        "after an entry that failed the driver acts as in normal mode",
+        "an entry that fails ends in a reset here, and that forgets whatever was left of it",
+    ),
     Review("T-7h", "one entry for each request, and none without one"),
-    Review("T-7i", "a request that was put aside is raised and granted again", _OPEN),
-    Review("T-7j", "a request and an exit told by one interrupt are both noticed", _OPEN),
-    Review("T-7k", "a normal group of higher priority goes before a protected one", _OPEN),
+    Review(
+        "T-7i",
+        "a request that was put aside is raised and granted again",
+        "`protected-mode/bind-forces-exit` looks at it; no mutant has the defect yet",
+    ),
+    Review(
+        "T-7j",
+        "a request and an exit told by one interrupt are both noticed",
+        "`protected-mode/enter-exit` meets it; no mutant has the defect yet",
+    ),
+    Review("T-7k", "a normal group of higher priority goes before a protected one"),
     Review(
         "T-7l",
         "a request of a group that loses its slot first is neither lost nor a warning",
         _OPEN,
     ),
-    Review("T-7m", "an entry that is over before the host looks is no failure", _OPEN),
+    Review(
+        "T-7m",
+        "an entry that is over before the host looks is no failure",
+        "`protected-mode/enter-exit` meets it; no mutant has the defect yet",
+    ),
     Review("T-7n", "each wait that ends in a timeout leaves a GPU that works"),
-    Review("T-7o", "a GPU that does not leave costs the group in it and no other", _OPEN),
-    Review("T-7p", "a GPU that says it is in protected mode after its reset is refused", _OPEN),
-    Review("T-7q", "two protected groups: one at a time, and both finish", _OPEN),
+    Review("T-7o", "a GPU that does not leave costs the group in it and no other"),
+    Review(
+        "T-7p",
+        "a GPU that says it is in protected mode after its reset is refused",
+        "no fault of the model leaves GPU_STATUS wrong behind a reset",
+    ),
+    Review("T-7q", "two protected groups: one at a time, and both finish"),
     Review(
         "T-7r",
         "suspends, an unplug and the owner's death while the GPU is in protected mode",
-        _OPEN,
     ),
     Review("T-7s", "a wording", _WORDS),
     Review("T-8a", "unknown flags, sizes of queries, and what is told without a heap"),
-    Review("T-8b", "a protected group without support is refused, and none is half made", _OPEN),
+    Review("T-8b", "a protected group without support is refused, and none is half made"),
     Review("T-8c", "sizes asked for right behind a reset are never 0", _OPEN),
     Review("T-8d", "a suspend buffer of the user that is too small, or given twice", _PROTM_INIT),
     Review("T-8e", "the comment above the driver's version names what came with it", _WORDS),

@@ -43,6 +43,8 @@ class Mutant:
     """False: nothing is broken but the firewall, which is off."""
     reviews: tuple[str, ...] = ()
     """The review findings (`rig.review_table`) that it has."""
+    nightly: bool = False
+    """`make test` leaves it to `make nightly` and `make teeth`: a build and two guests each."""
 
     def options(self, base: Options) -> Options:
         """What is under test when this mutant is."""
@@ -84,6 +86,7 @@ def load(table: Path = TABLE) -> list[Mutant]:
             tuple(row.get("faults", {}).items()),
             row.get("firewall", True),
             tuple(row.get("reviews", ())),
+            row.get("nightly", False),
         )
         for row in rows
     ]

@@ -9,6 +9,7 @@
  *   gpuctl rotate          many groups count in registers and must be swapped meanwhile
  *   gpuctl mesh            groups whose queues wait for one another, in an order by seed
  *   gpuctl region          one job with protected regions; hold=1: until stdin closes
+ *   gpuctl sizes           the query of protected mode with buffers of all sizes
  *   gpuctl submit-bench N  N jobs, timed
  *   gpuctl protm-init      give the FW memory of a heap for protected mode
  *   gpuctl protm-misuse    everything that is wrong with a buffer for it, one by one
@@ -20,7 +21,7 @@
 #include "gpuctl.h"
 
 static const char usage_text[] =
-	"usage: gpuctl info|query|groups N|job|churn N|rotate|mesh|region|submit-bench N|\n"
+	"usage: gpuctl info|query|groups N|job|churn N|rotate|mesh|region|sizes|submit-bench N|\n"
 	"       protm-init|protm-misuse [options]\n"
 	"  queues=1 ring=65536 priority=1 flags=N   of each group; by default protected if the "
 	"driver "
@@ -297,5 +298,7 @@ int main(int argc, char **argv)
 		cmd_protm_init(&o);
 	if (!strcmp(command, "protm-misuse"))
 		cmd_protm_misuse(&o);
+	if (!strcmp(command, "sizes"))
+		cmd_sizes();
 	usage();
 }

@@ -7,7 +7,7 @@ from rig.errors import FailureClass
 from rig.gpu.events import Event
 from rig.machine.ram import GuestRam
 from rig.scenarios.kit_channels import Channels
-from rig.scenarios.terms import CLOCK, POWER, check
+from rig.scenarios.terms import CLOCK, POWER, TRACE, check
 
 
 class Device(Channels):
@@ -100,6 +100,14 @@ class Device(Channels):
     def clock_enables(self) -> int:
         """How often the GPU's core clock is enabled now."""
         return int(self.sh(f"cat /sys/kernel/debug/clk/{CLOCK}/clk_enable_count"))
+
+    def trace_clocks(self) -> None:
+        """From here on the kernel notes who enables clocks (trace event clk:clk_enable)."""
+        self.sh(f"echo 1 > {TRACE}/events/clk/clk_enable/enable")
+
+    def traced_enables(self) -> int:
+        """How often the GPU's core clock was enabled since `trace_clocks`."""
+        return self.sh(f"cat {TRACE}/trace").count(f"clk_enable: {CLOCK}\n")
 
     @property
     def ram(self) -> GuestRam:

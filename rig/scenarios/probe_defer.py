@@ -67,6 +67,25 @@ def test_name_never_exists(rig: Scenario) -> None:
     rig.report_missing_heap(NO_HEAP)
 
 
+@scenario(stage=PRE_INSMOD, reviews=("T-4c",))
+def test_nothing_switched(rig: Scenario) -> None:
+    """A deferred probe switches no clock on, not even to switch it off again (T-4c).
+
+    The clock framework's own trace says what is enabled; a load that binds is the control.
+    """
+    rig.load_helper()
+    rig.trace_clocks()
+    rig.load_panthor(NO_HEAP)
+    rig.reprobe(REPROBES)
+    check(rig.deferred(), "the probe did not defer", FailureClass.PROBE)
+    enables = rig.traced_enables()
+    check(not enables, f"the GPU's clock was enabled {enables} times by probes that were deferred")
+    rig.unload_panthor()
+    rig.load_panthor()
+    rig.wait_bound()
+    check(rig.traced_enables(), "a probe that binds enables no clock", FailureClass.INFRA)
+
+
 @scenario(flavour="direct")
 def test_no_parameter(rig: Scenario) -> None:
     """Told of no heap, the driver has no protected support and probes as ever (T-4a)."""

@@ -3,22 +3,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from rig.errors import FailureClass
-from rig.gpu.events import Event
-from rig.guest.agent import Process
 from rig.kernel.contract import PROTM_INIT
 from rig.scenarios.kit import PROTECTED, Scenario, check, extents, scenario
-from rig.scenarios.terms import DRIVER_SAYS, FAULT_SAYS, PRE_INSMOD
+from rig.scenarios.kit_protm import (
+    bystander,
+    check_counts,
+    check_entry,
+    check_unharmed,
+    check_works,
+    entries,
+    hold,
+    last_line,
+    load,
+    one_reset,
+    resets,
+)
+from rig.scenarios.terms import FAULT_SAYS, PRE_INSMOD
 
 REGIONS = 5
 TAIL = 4_000_000
 """Loops of two instructions: a virtual second."""
-HEAP_NAME, HEAP_BYTES = "protected", 4 << 20
 JOB_TIMEOUT_MS = 5000
 """panthor_sched.c JOB_TIMEOUT_MS: what a queue that nobody lets in ends in."""
+PING_S = 12.0
+"""panthor_fw.c PING_INTERVAL_MS, from the MCU's boot on."""
+LEAD_S, BEHIND_S = 3.1, 0.4
+"""How long before the ping is due the GPU is sent into protected mode, and kept there behind it:
+together less than the job timeout."""
+JOBS_MEANWHILE = 3
+LOW, HIGH = 0, 2
+"""enum drm_panthor_group_priority."""
 
 
 @scenario(contracts=PROTECTED, stage=PRE_INSMOD, reviews=("T-7h",))
@@ -109,19 +124,97 @@ def test_fault(rig: Scenario) -> None:
     check_works(rig)
 
 
-@scenario(contracts=PROTECTED, flavour="direct", reviews=("T-7n",))
+@scenario(flavour="direct", reviews=("T-7n", "T-7o"))
+def test_reset_while_protected(rig: Scenario) -> None:
+    """A GPU that never leaves protected mode is reset: only the group in it is lost (T-7o)."""
+    load(rig)
+    other = bystander(rig)
+    holder = rig.spawn("gpuctl", "region", "hold=1")
+    holder.expect("READY")
+    rig.wait(lambda: bool(entries(rig)), "the GPU to enter protected mode")
+    rig.session.set_fault("protm-exit-never", 1)
+    with one_reset(rig):
+        rig.try_run("gpuctl", "groups", "1")
+    rig.session.set_fault("protm-exit-never", 0)
+    told = rig.finish(holder, status=1)
+    check("why=dead" in told, f"the group of a GPU that was reset is not lost: {last_line(told)}")
+    check_unharmed(rig, other)
+    check_works(rig)
+
+
+@scenario(flavour="direct", reviews=("T-7q",))
+def test_two_groups(rig: Scenario) -> None:
+    """Two groups that want protected mode at the same time take turns, and both end well (T-7q)."""
+    load(rig)
+    holders = [rig.spawn("gpuctl", "region", "hold=1") for _ in range(2)]
+    for holder in holders:
+        holder.expect("READY")
+
+    def turns() -> int:
+        return len({event["csg"] for event in entries(rig)})
+
+    rig.wait(lambda: turns() == 2 or bool(resets(rig)) or bool(rig.events("csg-terminate")),
+             "the second group's turn, or the first one's end")  # fmt: skip
+    check(turns() == 2, "the second group that wants protected mode never has its turn")
+    check(not resets(rig), "the GPU was reset between two protected groups")
+    for holder in holders:
+        told = rig.finish(holder)
+        check("RESULT ok" in told, f"one of two protected groups ended wrong: {last_line(told)}")
+
+
+@scenario(flavour="direct", reviews=("T-7k",))
+def test_higher_priority(rig: Scenario) -> None:
+    """A busy normal group of a higher priority goes before a protected one (T-7k)."""
+    load(rig)
+    busy = bystander(rig, jobs=100, priority=HIGH)
+    low = rig.spawn("gpuctl", "region", f"priority={LOW}")
+    rig.wait(lambda: bool(rig.events("protm-pend")), "the low group's request")
+    for _ in range(JOBS_MEANWHILE):  # each job is a turn of the scheduler, or more
+        rig.run("gpuctl", "job", "flags=0", f"priority={HIGH}")
+    ahead = len(entries(rig))
+    state = rig.try_run("test", "-d", f"/proc/{busy.pid}")
+    check(state.ok, "the busy group was done too early", FailureClass.INFRA)
+    check(not ahead, "protected mode was entered ahead of a busy group of a higher priority")
+    busy.kill()
+    told = rig.finish(low)
+    check("RESULT ok" in told, f"the protected group ended wrong: {last_line(told)}")
+    check_counts(rig, 1)
+
+
+@scenario(flavour="direct", reviews=("T-7b",))
+def test_ping_stays_away(rig: Scenario) -> None:
+    """The periodic ping does not throw the GPU out of protected mode (T-7b)."""
+    load(rig)
+    rig.keep_gpu_on()
+    due = guest_time(rig) + PING_S
+    rig.wait(lambda: guest_time(rig) >= due - LEAD_S, "the time before the ping")
+    check(not rig.events("ping"), "the ping was early", FailureClass.INFRA)
+    holder = rig.spawn("gpuctl", "region", "hold=1")
+    holder.expect("READY")
+    rig.wait(lambda: bool(entries(rig)), "the GPU to enter protected mode")
+    check(guest_time(rig) < due - BEHIND_S, "it took too long to enter", FailureClass.INFRA)
+    rig.wait(lambda: guest_time(rig) >= due + BEHIND_S, "the time behind the ping")
+    left = rig.events("protm-exit")
+    check(not left, f"protected mode was left by {left[0]['why'] if left else ''}: the driver "
+          "pings although the GPU is in protected mode")  # fmt: skip
+    told = rig.finish(holder)
+    check("RESULT ok" in told, f"the protected region ended wrong: {last_line(told)}")
+    check_counts(rig, 1)
+
+
+@scenario(contracts=PROTECTED, flavour="direct", reviews=("T-7f", "T-7n"))
 def test_entry_unanswered(rig: Scenario) -> None:
     """A firmware that does not answer PROTM_ENTER: reset, only the group that asked is lost."""
     check_entry(rig, "protm-enter-never", bystander_jobs=28)
 
 
-@scenario(contracts=PROTECTED, flavour="direct", reviews=("T-7n",))
+@scenario(contracts=PROTECTED, flavour="direct", reviews=("T-7f", "T-7n"))
 def test_entry_without_effect(rig: Scenario) -> None:
     """A GPU that does not say it is in protected mode: reset, only the group is lost (T-7n)."""
     check_entry(rig, "protm-status-never", bystander_jobs=12)
 
 
-@scenario(contracts=PROTECTED, flavour="direct", reviews=("T-7d",))
+@scenario(flavour="direct", reviews=("T-7d",))
 def test_spurious_exit(rig: Scenario) -> None:
     """PROTM_EXIT while nobody is in protected mode changes nothing (T-7d)."""
     load(rig)
@@ -147,86 +240,6 @@ def test_group_without_flag(rig: Scenario) -> None:
           f"an unknown group flag was taken: {last_line(run.output)}")  # fmt: skip
 
 
-def load(rig: Scenario) -> None:
-    """Panthor with a heap of ours, bound."""
-    rig.add_heap(HEAP_NAME, HEAP_BYTES)
-    rig.load_panthor(HEAP_NAME)
-    rig.wait_bound()
-
-
-def hold(rig: Scenario) -> Process:
-    """A job that keeps the GPU in protected mode until its stdin is closed."""
-    load(rig)
-    holder = rig.spawn("gpuctl", "region", "hold=1")
-    holder.expect("READY")
-    rig.wait(lambda: bool(entries(rig)), "the GPU to enter protected mode")
-    return holder
-
-
-def bystander(rig: Scenario, jobs: int = 12) -> Process:
-    """A group that counts in its registers, `jobs` quarters of a virtual second on a slot.
-
-    It has to come out right. Jobs are short: a busy host must not let one time out.
-    """
-    other = rig.spawn("gpuctl", "rotate", "groups=1", f"jobs={jobs}", "inner=20000", "outer=50",
-                      "flags=0")  # fmt: skip
-    rig.wait(lambda: bool(rig.events("csg-start")), "the other group's start")
-    return other
-
-
-def check_unharmed(rig: Scenario, other: Process) -> None:
-    """The bystander was put aside and counts right nevertheless."""
-    told = rig.finish(other)
-    check("RESULT ok" in told, f"a group that had nothing to do with it: {last_line(told)}")
-    check(rig.events("csg-suspend"), "no other group was put aside", FailureClass.INFRA)
-
-
-@contextmanager
-def one_reset(rig: Scenario, says: str = DRIVER_SAYS) -> Iterator[None]:
-    """What is done in here must end in exactly one GPU reset, and the MCU's boot after it."""
-    before, boots = len(resets(rig)), len(rig.events("mcu-boot"))
-    with rig.driver_may_complain(says):
-        yield
-        rig.settle(lambda: len(resets(rig)) - before, 1, "GPU resets for one incident")
-        rig.wait(lambda: len(rig.events("mcu-boot")) > boots, "the MCU's boot after the reset")
-
-
-def resets(rig: Scenario) -> list[Event]:
-    """Resets that the driver asked for; protected mode ends with a fast one of its own."""
-    return [e for e in rig.events("reset") if e["kind"] != "fast"]
-
-
-def check_entry(rig: Scenario, fault: str, bystander_jobs: int) -> None:
-    """An entry that fails costs a reset and the group that asked for it, nothing else (T-7f)."""
-    load(rig)
-    other = bystander(rig, bystander_jobs)
-    rig.session.set_fault(fault, 1)
-    with one_reset(rig):
-        run = rig.try_run("gpuctl", "region")
-    rig.session.set_fault(fault, 0)
-    check("why=dead" in run.output, f"the group that asked ended in: {last_line(run.output)}")
-    check_unharmed(rig, other)
-    check_works(rig)
-
-
-def check_works(rig: Scenario) -> None:
-    """A protected region runs."""
-    run = rig.try_run("gpuctl", "region")
-    check(run.ok, f"no protected region runs afterwards: {last_line(run.output)}")
-
-
-def entries(rig: Scenario) -> list[Event]:
-    """Requests for protected mode that the device has granted."""
-    return [e for e in rig.events("protm-enter") if e["acked"]]
-
-
-def check_counts(rig: Scenario, regions: int) -> None:
-    """One request of the stream, one entry and one exit a region."""
-    for kind in ("protm-pend", "protm-enter", "protm-exit"):
-        seen = len(rig.events(kind))
-        check(seen == regions, f"{regions} protected regions made {seen} events {kind}")
-
-
-def last_line(output: str) -> str:
-    """What gpuctl said last."""
-    return (output.strip().splitlines() or ["nothing"])[-1]
+def guest_time(rig: Scenario) -> float:
+    """The guest's monotonic clock, s: what the driver's own timers run on."""
+    return float(rig.sh("cut -d' ' -f1 /proc/uptime"))

@@ -6,8 +6,18 @@ from __future__ import annotations
 from rig.deadlines import JOB_S, scaled
 from rig.errors import FailureClass
 from rig.gpu.events import Event
-from rig.scenarios.kit import EVERY, PRE_INSMOD, PROTECTED, Scenario, check, extents, scenario
+from rig.scenarios.kit import (
+    EVERY,
+    GPU_DEVICE,
+    PRE_INSMOD,
+    PROTECTED,
+    Scenario,
+    check,
+    extents,
+    scenario,
+)
 
+PAGE = 4096
 ROOM = 3
 """Groups that fit into the heap which is to run out."""
 GROUPS = 12
@@ -46,6 +56,29 @@ def test_from_heap(rig: Scenario) -> None:
     for start in starts:
         check_buffers(rig, start)
     check_own_buffers(starts[-3:])
+
+
+@scenario(flavour="direct", reviews=("T-4l",))
+def test_labels(rig: Scenario) -> None:
+    """debugfs tells a group's two suspend buffers apart, and which one is protected (T-4l).
+
+    Their sizes say which is which: the firmware demands different ones.
+    """
+    rig.add_heap("protected", 4 << 20)
+    rig.load_panthor("protected")
+    rig.wait_bound()
+    boot = rig.last_boot()
+    normal, protected = (boot[f"{kind}suspend_size"] for kind in ("", "protm_"))
+    check(normal != protected, "both suspend buffers have one size", FailureClass.INFRA)
+    holder = rig.spawn("gpuctl", "groups", "1")
+    holder.expect("READY groups=1")
+    for size, wanted in ((normal, False), (protected, True)):
+        named = [label for label in gem_labels(rig, size) if "suspend" in label]
+        check(len(named) == 1, f"debugfs has no suspend buffer of {size} bytes, or many: {named}")
+        check(("prot" in named[0]) == wanted,
+              f"debugfs calls the {'' if wanted else 'un'}protected suspend buffer {named[0]!r}",
+              )  # fmt: skip
+    rig.finish(holder)
 
 
 @scenario(contracts=EVERY, flavour="direct")
@@ -148,6 +181,14 @@ def churn_open(rig: Scenario) -> None:
     holder.expect("READY churned", scaled(JOB_S))
     rig.settle(rig.dmabufs, loaded, "dma-bufs (count, bytes) after the lives of a VM's groups")
     rig.finish(holder)
+
+
+def gem_labels(rig: Scenario, size: int) -> list[str]:
+    """Labels, in lower case, of the driver's buffers of `size` bytes, rounded up to pages."""
+    whole = -(-size // PAGE) * PAGE
+    lines = rig.sh(f"cat /sys/kernel/debug/dri/{GPU_DEVICE}/gems").splitlines()
+    words = [line.split(maxsplit=9) for line in lines]
+    return [w[9].lower() for w in words if len(w) == 10 and w[4] == str(whole)]
 
 
 def check_taken(rig: Scenario, before: tuple[int, int]) -> None:

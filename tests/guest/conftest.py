@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from rig.bundle import RUN
+from rig.bundle import MATRIX, RUN
 from rig.errors import FailureClass
+from rig.teeth import Mutant
 from rig.verdict.signature import signature_of
 from rig.verdict.verdict import Outcome, Verdict
 
@@ -73,6 +74,28 @@ def _call(arguments: list[str], json_file: Path) -> Ran:
     keep(output, RUN, junit.parent)
     verdicts = {row["scenario"]: row for row in rows}
     return Ran(ended.returncode, output, verdicts, junit, junit.parent)
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the result of each mutant goes, in a folder of its name."""
+    return tmp_path_factory.mktemp("teeth")
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """One `rig` command to its end."""
+    argv = [sys.executable, "-m", "rig.cli.main", *arguments]
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
+def bite(mutant: Mutant, kept: Path, *options: str) -> None:
+    """`rig teeth` of one mutant, which must be what its row says; its result is kept."""
+    done = command("teeth", *options, mutant.name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(mutant.killers) + len(mutant.survivors)} passed, 0 failed" in done.stdout
+    folder = kept / mutant.name
+    folder.mkdir()
+    keep(done.stdout, MATRIX, folder)
 
 
 def keep(output: str, name: str, folder: Path) -> None:

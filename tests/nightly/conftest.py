@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from tests.guest.conftest import rig
+from tests.guest.conftest import kept, rig
 
-__all__ = ["rig"]
+__all__ = ["kept", "rig"]

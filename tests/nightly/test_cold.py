@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 
+from rig.review_table import REVIEWS
 from rig.teeth import Mutant, load
-from tests.guest.conftest import Rig, told
+from tests.guest.conftest import Rig, bite, command, told
 from tests.guest.test_catalogue import ARGUMENTS
 
 
@@ -21,8 +21,18 @@ def test_the_whole_table(rig: Rig, contract: str) -> None:
 
 
 @pytest.mark.parametrize("mutant", load(), ids=lambda mutant: mutant.name)
-def test_teeth_of_booted_guests(mutant: Mutant) -> None:
-    """The guest ring has them of restored guests."""
-    argv = [sys.executable, "-m", "rig.cli.main", "teeth", "--cold", mutant.name]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+def test_teeth_of_booted_guests(mutant: Mutant, kept: Path) -> None:
+    """The guest ring has some of them, of restored guests."""
+    bite(mutant, kept, "--cold")
+
+
+def test_every_review_finding_is_shown(rig: Rig, kept: Path) -> None:
+    """Of those that the table does not explain none lacks its pass or its mutant's end."""
+    teeth = [str(folder) for folder in kept.iterdir()]
+    if len(teeth) < len(load()):
+        pytest.skip("not every mutant was caught in this session")
+    done = command("reviews", str(rig().kept), *teeth)
     assert done.returncode == 0, done.stdout + done.stderr
+    explained = [review for review in REVIEWS if review.unshown]
+    shown = len(REVIEWS) - len(explained)
+    assert f"{shown} shown, {len(explained)} not and why, 0 failed" in done.stdout

@@ -6,7 +6,7 @@ from __future__ import annotations
 from rig.errors import FailureClass
 from rig.kernel.contract import PROTM_INIT
 from rig.scenarios.kit import Scenario, check, prot_extents, scenario
-from rig.scenarios.protected_mode import bystander, last_line, resets
+from rig.scenarios.kit_protm import bystander, last_line, resets
 
 HANDED_IN = (PROTM_INIT.name,)
 POOL_BYTES = 4 << 20

@@ -11,9 +11,9 @@ import pytest
 from rig.catalogue import Entry, entries
 from rig.scenarios.kit import Spec
 from rig.teeth import Mutant, load
-from tests.guest.conftest import Rig
+from tests.guest.conftest import Rig, command
 from tests.guest.test_catalogue import CHOSEN, EXPECTED
-from tests.guest.test_teeth import MUTANTS, call
+from tests.guest.test_teeth import MUTANTS
 
 
 def contracts_of(entry: Entry) -> tuple[str, ...]:
@@ -55,5 +55,5 @@ def test_the_rows_are_true_to_the_scenarios(contract: str) -> None:
 
 @pytest.mark.parametrize("mutant", [m for m in load() if m not in MUTANTS], ids=lambda m: m.name)
 def test_mutant_of_another_series(mutant: Mutant) -> None:
-    done = call("teeth", mutant.name)
+    done = command("teeth", mutant.name)
     assert done.returncode == 0, done.stdout + done.stderr

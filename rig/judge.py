@@ -69,6 +69,7 @@ class Judge:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Ctrl-C: no verdict. (pytest.exit() comes here too, and must not look like one.)"""
         self._interrupted = isinstance(excinfo.value, KeyboardInterrupt)
+        interrupt.taken()  # guests are taken down behind this
 
     def check_interrupted(self) -> None:
         """Raise `KeyboardInterrupt` when Ctrl-C ended the run: what was found is no verdict.

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,7 @@ KEEP_RUNS = 30
 GUEST_BYTES = 1 << 30
 """Memory that one guest and its QEMU may take."""
 _PR_SET_PDEATHSIG = 1
+_REMIND_S = 0.2
 _ALONE = (
     *("-p", "no:cacheprovider", "--disable-plugin-autoload", "-p", "rig.pytest_plugin"),
     # five garbage collections a scenario, for warnings that nobody would see
@@ -149,11 +152,25 @@ def _pool(bed: TestBed, entries: Sequence[Entry], run_dir: Path, jobs: int) -> I
         interrupt.check()  # the signal may have gone to all of us
         raise infra("a worker of the run was killed", "see the logs", run_dir) from exc
     finally:
-        for worker in multiprocessing.active_children():
-            if worker.pid:  # `kill -INT` told only us; idle workers do not listen
-                with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
-                    os.kill(worker.pid, signal.SIGINT)
-        pool.shutdown(cancel_futures=True)
+        _end(pool, multiprocessing.active_children())
+
+
+def _end(pool: ProcessPoolExecutor, workers: Sequence[BaseProcess]) -> None:
+    """Tell the workers to stop until they have.
+
+    `kill -INT` told only us. A worker does not listen between two scenarios, and in a
+    destructor Python drops what the signal raises; what takes a guest down bears it.
+    """
+    pool.shutdown(wait=False, cancel_futures=True)
+    running = list(workers)
+    while running:
+        for worker in running:
+            assert worker.pid is not None  # it was started
+            with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+                os.kill(worker.pid, signal.SIGINT)
+        ended = wait([worker.sentinel for worker in running], _REMIND_S)
+        running = [worker for worker in running if worker.sentinel not in ended]
+    pool.shutdown()
 
 
 _inherited: list[TestBed] = []
@@ -178,6 +195,7 @@ def _judge_inherited(entry: Entry, run_dir: Path) -> Verdict:
     try:
         return _judge(_inherited[0], entry, run_dir)
     except KeyboardInterrupt:
+        interrupt.taken()
         _inherited.clear()  # what is queued for this worker is not begun any more
         raise
     finally:

@@ -61,7 +61,7 @@ def walk(*, where: str, space: int, va: str) -> None:
 @_GUEST
 @_SPACE
 @click.option("--arch", type=click.IntRange(ARCHES[0], ARCHES[-1]), default=dis.DEFAULT_ARCH,
-              show_default=True, help="Major number of the GPU's architecture.")  # fmt: skip
+              show_default=True, help="The GPU's major architecture.")  # fmt: skip
 @click.argument("va", metavar="ADDRESS")
 @click.argument("count", type=click.IntRange(1, 1 << 16), default=32)
 def stream(*, where: str, space: int, arch: int, va: str, count: int) -> None:

@@ -94,6 +94,7 @@ def _run(argv: Sequence[str] | None) -> int:
         result = cli.main(args=argv, prog_name="rig", standalone_mode=False)
         interrupt.check()  # Python drops what is raised in a destructor
     except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001 - Python's own exit code 1 would be a verdict
+        interrupt.taken()
         error = _told(exc)
         _complain(error)
         return error.failure.exit_code

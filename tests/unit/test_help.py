@@ -13,7 +13,8 @@ from rig.cli.main import _run, cli
 from rig.errors import FailureClass
 
 NUMBERS = re.compile(
-    r"\b(GiB|guests|times|samples|runs|sequence number|major architecture)\b", re.IGNORECASE
+    r"\b(GiB|guests|times|samples|runs|sequence number|major architecture|address space)\b",
+    re.IGNORECASE,
 )
 """A number is a number of something."""
 CODES = {1: "1 fail", 125: "125", 128: "128"}

@@ -95,13 +95,28 @@ def test_a_killed_worker_is_not_a_pass(nursery: subprocess.Popen[str], tmp_path:
     assert "a worker of the run was killed" in rig.stderr
 
 
+SLEEP = "open(f'{FOLDER}/pid-{os.getpid()}', 'w').close(); time.sleep(600)"
+LATE = """class Late:
+        def __del__(self):
+            open(f'{FOLDER}/pid-{os.getpid()}', 'w').close()
+            time.sleep(1)
+    Late()
+    time.sleep(600)"""
+SLOW_END = """try:
+        open(f'{FOLDER}/pid-{os.getpid()}', 'w').close()
+        time.sleep(600)
+    finally:
+        time.sleep(1)
+        open(f'{FOLDER}/end-{os.getpid()}', 'w').close()"""
+
+
 @contextmanager
-def sleepy(nursery: subprocess.Popen[str], folder: Path) -> Iterator[tuple[Rig, list[int]]]:
+def sleepy(
+    nursery: subprocess.Popen[str], folder: Path, body: str = SLEEP
+) -> Iterator[tuple[Rig, list[int]]]:
     """A rig in the middle of two scenarios, and its workers' process ids."""
-    source = "import time\n" + "".join(
-        f"@scenario()\ndef test_s{n}(rig):\n"
-        f"    open({str(folder)!r} + f'/pid-{{os.getpid()}}', 'w')\n    time.sleep(600)\n"
-        for n in range(4)
+    source = f"import time\nFOLDER = {str(folder)!r}\n" + "".join(
+        f"@scenario()\ndef test_s{n}(rig):\n    {body}\n" for n in range(4)
     )
     rig = Rig(nursery, folder, source)
     try:
@@ -152,6 +167,28 @@ def test_a_stopped_rig_stops_its_scenarios(
         assert f"stopped by {'Ctrl-C' if number is signal.SIGINT else number.name}" in rig.stderr
         assert "Traceback" not in rig.stderr
         wait_gone(workers)
+
+
+def test_a_signal_that_python_drops_is_not_lost(
+    nursery: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    """A scenario that sits in a destructor when it comes: what is raised there goes nowhere."""
+    with sleepy(nursery, tmp_path, LATE) as (rig, workers):
+        os.kill(rig.pid, signal.SIGINT)
+        assert rig.wait() == FailureClass.INTERRUPTED.exit_code
+        assert "stopped by Ctrl-C" in rig.stderr
+        wait_gone(workers)
+
+
+def test_what_is_taken_down_bears_more_signals(
+    nursery: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    with sleepy(nursery, tmp_path, SLOW_END) as (rig, workers):
+        os.kill(rig.pid, signal.SIGINT)
+        assert rig.wait() == FailureClass.INTERRUPTED.exit_code
+        assert "Traceback" not in rig.stderr
+        for pid in workers:
+            assert (tmp_path / f"end-{pid}").exists(), "the end of a scenario was cut short"
 
 
 def test_a_killed_rig_leaves_no_worker(nursery: subprocess.Popen[str], tmp_path: Path) -> None:

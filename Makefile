@@ -39,7 +39,8 @@ soak: venv
 	RIG_KILLS=200 $(PYTEST) tests/guest/test_kills.py
 
 # What takes too long for CI: every GPU row and SoC node, every row of the fault plan, 64 groups
-# saved and restored while they work, every verdict from booted guests too, the teeth, the report in a browser (300 MB of packages).
+# saved and restored while they work, every verdict from booted guests too, the teeth, the
+# report in a browser (300 MB of packages), some of it in the debug kernel.
 nightly: venv
 	$(RIG) doctor --install --quiet --for test --for ssh --for gdb --for debian --for browser
 	.venv/bin/python -m pip install --quiet -c constraints.txt -e '.[cluster]'

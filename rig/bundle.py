@@ -44,7 +44,7 @@ PARTS: Mapping[str, tuple[str, str]] = {
     "mcu_firmware": ("csffw", "mali_csffw.bin"),
 }
 """Attribute of the test bed -> kind in the store, and the file in the folder that it names."""
-_SAME = ("gpu", "soak", "firewall", "cold", "coherent", "soc", "rootfs")
+_SAME = ("gpu", "soak", "firewall", "cold", "coherent", "soc", "rootfs", "debug")
 """Options of the same name that a bundle is opened with again."""
 _S = TypeVar("_S", bound=msgspec.Struct)
 
@@ -85,6 +85,7 @@ class Inputs(msgspec.Struct):
     coherent: bool = False
     soc: Soc = "rk3588"
     rootfs: Rootfs = "initramfs"
+    debug: bool = False
 
 
 class Row(msgspec.Struct):
@@ -217,6 +218,7 @@ def inputs_of(bed: TestBed) -> Inputs:
         coherent=options.coherent,
         soc=options.soc,
         rootfs=options.rootfs,
+        debug=options.debug,
         soak=options.soak,
         firewall=options.firewall,
         artifacts={part: _folder(bed, part).name for part in PARTS},
@@ -247,7 +249,7 @@ def arguments_of(options: Options) -> list[str]:
         out += ["--series", str(path)]
     if options.series == ():
         out.append("--no-series")
-    out += [f"--{name}" for name in ("cold", "coherent", "net") if getattr(options, name)]
+    out += [f"--{name}" for name in ("cold", "coherent", "net", "debug") if getattr(options, name)]
     for fault, value in options.faults:
         out += ["--fault", f"{fault}={value}"]
     if not options.firewall:

@@ -19,7 +19,7 @@ from rig.session import Session
 from rig.snapshots import opened
 from rig.store import full_disk, no_space
 from rig.testbed import TestBed
-from rig.verdict.oracles import Complaint, complaints, explained, known_issues, token
+from rig.verdict.oracles import Complaint, complaints, explained, known_issues, no_leaks, token
 from rig.verdict.verdict import Note, Outcome, Verdict, outcome_of
 
 OnFailure = Callable[[Session, Verdict, BaseException], None]
@@ -66,6 +66,12 @@ class Judge:
                 f"the tree under test speaks {detected.contract.name} ({detected.why})",
             )
 
+        if spec.debug and not self.bed.options.debug:
+            raise RigError(
+                FailureClass.NOT_APPLICABLE,
+                "needs the debug kernel: `rig run --debug`",
+            )
+
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Ctrl-C: no verdict. (pytest.exit() comes here too, and must not look like one.)"""
         self._interrupted = isinstance(excinfo.value, KeyboardInterrupt)
@@ -100,6 +106,7 @@ class Judge:
         try:
             result = yield
             if isinstance(scenario, Scenario):
+                no_leaks(scenario.session, scenario.shell)
                 token(scenario.session, scenario.shell)
         except RigError as error:
             raise self._explained(error, scenario) from error

@@ -86,12 +86,15 @@ def _new_folder(root: Path, label: str) -> Path:
         return path
 
 
-def default_jobs() -> int:
-    """Guests at a time: one a core, as far as memory goes."""
+def default_jobs(memory: int = 1) -> int:
+    """Guests at a time: one a core, as far as memory goes.
+
+    `memory`: how much more of it a guest takes than one of the plain kernel.
+    """
     meminfo = Path("/proc/meminfo").read_text()
     # not the free pages: after a build most memory is page cache, which gives way
     available = int(meminfo.split("MemAvailable:")[1].split()[0]) << 10
-    return max(1, min(os.cpu_count() or 1, available // GUEST_BYTES))
+    return max(1, min(os.cpu_count() or 1, available // (GUEST_BYTES * memory)))
 
 
 def run(
@@ -115,7 +118,7 @@ def run(
     record = bundle.begin(bed, run_dir, {entry.id: entry.reviews for entry in entries})
     history = Durations(bed.builder.store)
     waiting = sorted(entries, key=lambda entry: history.expected(entry.id), reverse=True)
-    count = 1 if on_failure else min(jobs or default_jobs(), len(waiting))
+    count = 1 if on_failure else min(jobs or default_jobs(bed.flavour.memory), len(waiting))
     found = (
         _one_by_one(bed, waiting, run_dir, on_failure)
         if count == 1

@@ -193,7 +193,7 @@ class Session:
             ram_file=self.run_dir / RAM,
             flash=self.bed.firmware / "flash.bin" if config.flavour == "secure" else None,
             smp=config.smp,
-            memory_mib=config.memory_mib,
+            memory_mib=config.memory_mib * self.bed.flavour.memory,
             gpu=self._gpu_spec(),
             firewall=self.bed.options.firewall,
             disk=self.bed.root.disk if self.bed.root else None,

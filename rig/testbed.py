@@ -8,9 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from rig import deadlines
 from rig.artifacts.csffw import CsffwRecipe
 from rig.artifacts.firmware import FirmwareRecipe
-from rig.artifacts.kernel import ModulesRecipe
+from rig.artifacts.kernel import DEBUG, RIG, Flavour, ModulesRecipe
 from rig.artifacts.qemu import QemuRecipe
 from rig.artifacts.recipe import Builder
 from rig.artifacts.rootfs import RootfsRecipe
@@ -50,6 +51,8 @@ class Options:
     contract: str | None = None
     """Pins the contract: a tree that does not speak it fails instead of being skipped."""
     gpu: str = "g610"
+    debug: bool = False
+    """The slow kernel: KASAN, lockdep, kmemleak, DMA-API checks, UBSAN."""
     coherent: bool = False
     """The GPU sees the CPU's caches: `dma-coherent` and ACE-Lite, unlike an RK3588."""
     soc: Soc = "rk3588"
@@ -141,9 +144,16 @@ class TestBed:
         self.options = options
         self.ui = ui
         options.check()
+        if self.flavour.slower != 1.0:
+            deadlines.slow_guest(self.flavour.slower)
         self.root: Root | None = None
         """The Debian guest's, once it is there (`rig.debian`)."""
         self.builder = Builder(store or Store(), ui, refresh=options.refresh)
+
+    @property
+    def flavour(self) -> Flavour:
+        """The kernel's configuration."""
+        return DEBUG if self.options.debug else RIG
 
     @cached_property
     def repo(self) -> KernelRepo:
@@ -184,7 +194,7 @@ class TestBed:
 
     @cached_property
     def _modules_recipe(self) -> ModulesRecipe:
-        return ModulesRecipe(self.repo, self.tree)
+        return ModulesRecipe(self.repo, self.tree, self.flavour)
 
     @cached_property
     def image(self) -> Path:

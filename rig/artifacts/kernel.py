@@ -44,6 +44,10 @@ class Flavour:
 
     name: str
     fragments: tuple[str, ...]
+    memory: int = 1
+    """How much more memory its guests need."""
+    slower: float = 1.0
+    """How much slower its guests are: deadlines are stretched by it."""
 
     def load(self) -> Fragments:
         """The fragments' text and what they demand."""
@@ -51,7 +55,8 @@ class Flavour:
 
 
 RIG = Flavour("rig", ("base", "rig", "trace"))
-DEBUG = Flavour("debug", ("base", "rig", "trace", "debug"))
+DEBUG = Flavour("debug", ("base", "rig", "trace", "debug"), memory=2, slower=8.0)
+"""KASAN's shadow takes an eighth of the memory; its quarantine, lockdep and kmemleak want more."""
 
 
 class _KernelBuild:

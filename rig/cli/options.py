@@ -36,6 +36,8 @@ _PATCHES = (
 _MACHINE = (
     click.option("--gpu", default="g610", show_default=True, metavar="NAME",
                  help="Row of the GPU table (docs/adding.md)."),
+    click.option("--debug", is_flag=True,
+                 help="The slow kernel: KASAN, lockdep, kmemleak, DMA-API checks."),
     click.option("--coherent", is_flag=True, help="The GPU sees the CPU's caches."),
     click.option("--soc", type=click.Choice(["rk3588", "mt8196"]), default="rk3588",
                  show_default=True, help="Whose GPU node the device tree has."),

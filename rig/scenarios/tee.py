@@ -52,6 +52,20 @@ def test_unload_while_held(rig: Scenario) -> None:
     rig.run("heapctl", HEAP, "alloc", PAGE)
 
 
+@scenario(contracts=EVERY, debug=True)
+def test_module_stays(rig: Scenario) -> None:
+    """tee.ko cannot go, for its heap cannot; optee comes back to the same heap.
+
+    Only the debug kernel has TEE as a module.
+    """
+    rig.load_optee()
+    rig.run("rmmod", "optee")
+    gone = rig.try_run("rmmod", "tee")
+    check(not gone.ok, "tee.ko was unloaded although its heap stays in the system")
+    rig.load_optee()
+    rig.run("heapctl", HEAP, "alloc", PAGE)
+
+
 def wait_asleep(rig: Scenario, process: Process) -> None:
     """Wait until a process sleeps uninterruptibly at `LOOKS` looks in a row.
 

@@ -56,6 +56,8 @@ class Spec:
     config: GuestConfig
     stage: str = BOOTED
     reviews: tuple[str, ...] = ()
+    debug: bool = False
+    """Only the debug kernel has what it needs."""
 
 
 def scenario(
@@ -65,6 +67,7 @@ def scenario(
     faults: dict[str, int] | None = None,
     stage: StageName = BOOTED,
     reviews: tuple[str, ...] = (),
+    debug: bool = False,
 ) -> pytest.MarkDecorator:
     """Mark a test function as a scenario and say on what it runs.
 
@@ -72,9 +75,10 @@ def scenario(
     `faults`: the device's fault plan at start. `stage`: how far the guest is when it starts:
     booted (no module loaded) or pre-insmod (OP-TEE's driver and heap are there). `reviews`:
     the review findings (`rig.review_table`) that a driver with them fails it for.
+    `debug`: only with the debug kernel (`rig run --debug`).
     """
     config = GuestConfig(flavour, faults or {})
-    return pytest.mark.scenario(Spec(contracts, config, stage, reviews))
+    return pytest.mark.scenario(Spec(contracts, config, stage, reviews, debug))
 
 
 def check(condition: object, sentence: str, failure: FailureClass = FailureClass.ASSERT) -> None:

@@ -20,13 +20,15 @@ from rig.gpu.event_table import KNOWN_ISSUES
 from rig.gpu.events import EventLog
 from rig.guest.shell import LAST, GuestShell, sh
 from rig.session import Session
-from rig.verdict import firewall, frames, klog, seclog
+from rig.verdict import firewall, frames, klog, kmemleak, seclog
 from rig.verdict.signature import AFTER
 from rig.verdict.verdict import Note, NoteKind
 
 POLL_S = 0.02
 SETTLE_S = 1.0
 """From OP-TEE's announcement of a lend to the firewall's event: microseconds."""
+KMEMLEAK = "/sys/kernel/debug/kmemleak"
+MIN_AGE_S = 5
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,28 @@ def token(session: Session, shell: GuestShell) -> None:
                 log=session.vm.spec.console_log,
             )
         time.sleep(POLL_S)
+
+
+def no_leaks(session: Session, shell: GuestShell) -> None:
+    """With the debug kernel: have kmemleak look for memory that nothing points to.
+
+    Raises `RigError`: ASSERT that names who allocated it, INFRA when kmemleak refuses. What is
+    referenced only by a register or an object younger than `MIN_AGE_S` would be a false alarm:
+    hence two looks, that far apart (mm/kmemleak.c:111, MSECS_MIN_AGE).
+    """
+    if not session.bed.options.debug:
+        return
+    scan = f"echo scan > {KMEMLEAK}"
+    script = f"{scan} && sleep {MIN_AGE_S} && {scan} && cat {KMEMLEAK}"
+    looked = sh(shell, script, timeout=scaled(COMMAND_S))
+    told = looked.checked([script], FailureClass.INFRA).output
+    if found := kmemleak.parse(told):
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        (session.run_dir / "kmemleak.log").write_text(told)
+        raise RigError(
+            FailureClass.ASSERT, f"kmemleak: {found[0].title}{more}",
+            log=session.run_dir / "kmemleak.log",
+        )  # fmt: skip
 
 
 def complaints(

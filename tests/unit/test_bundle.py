@@ -98,6 +98,7 @@ def test_options_become_arguments() -> None:
     assert bundle.arguments_of(Options(series=())) == ["--no-series"]
     assert bundle.arguments_of(Options(firewall=False)) == ["--firewall", "off"]
     assert bundle.arguments_of(Options(coherent=True)) == ["--coherent"]
+    assert bundle.arguments_of(Options(debug=True)) == ["--debug"]
     assert bundle.arguments_of(Options(rootfs="debian", net=True)) == [
         "--net", "--rootfs", "debian",
     ]  # fmt: skip

@@ -17,6 +17,7 @@ import pytest
 from rig import bundle, interrupt
 from rig import judge as judge_module
 from rig import store as store_module
+from rig.artifacts.kernel import RIG
 from rig.catalogue import Entry, entries
 from rig.errors import FailureClass, RigError
 from rig.gpu.events import EventLog
@@ -87,6 +88,7 @@ class Bench:
             builder=SimpleNamespace(store=self.store),
             ui=Reporter(),
             options=Options(),
+            flavour=RIG,
             build_all=lambda: None,
         )
 

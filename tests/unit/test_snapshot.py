@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from rig import snapshots
+from rig.artifacts.kernel import RIG
 from rig.errors import RigError
 from rig.gpu.rows import gpu_row
 from rig.guest.resume import pack
@@ -157,7 +158,7 @@ class Beds:
         root = self.root
         options = Options(gpu=differs.get("gpu", "g610"), coherent=differs.pop("coherent", False))
         names = {
-            "options": options, "root": None,
+            "options": options, "root": None, "flavour": RIG,
             "qemu": root / "q", "image": root / "i", "modules": root / "m1",
             "firmware": root / "f", "rootfs": root / "r" / "rootfs.cpio",
             "mcu_firmware": root / "mcu", "ui": Reporter(), "gpu": gpu_row(options.gpu),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rig.bundle import MATRIX, RUN, Matrix, Run, load, rig_version
-from rig.errors import usage
+from rig.errors import RigError, usage
 from rig.review_table import REVIEWS, Review
 from rig.verdict.verdict import Outcome
 
@@ -50,12 +50,9 @@ def gather(folders: Iterable[Path]) -> Evidence:
 
     Raises `RigError` (USAGE) for a folder that is no run's.
     """
-    runs, matrices = [], []
-    for folder in folders:
-        if (folder / MATRIX).exists():
-            matrices.append(load(folder / MATRIX, Matrix))
-        else:
-            runs.append(load(folder / RUN, Run))
+    records = [_record(folder) for folder in folders]
+    matrices = [record for record in records if isinstance(record, Matrix)]
+    runs = [record for record in records if isinstance(record, Run)]
     runs = [run for run in runs if run.inputs.rig == rig_version()]
     found = Evidence()
     speaks: dict[str, tuple[str, ...]] = {}
@@ -66,6 +63,13 @@ def gather(folders: Iterable[Path]) -> Evidence:
         if matrix.kind == TEETH and matrix.rig == rig_version():
             _add_teeth(found, matrix, speaks)
     return found
+
+
+def _record(folder: Path) -> Matrix | Run:
+    """What `rig teeth` or `rig run` left in its folder. Raises as `bundle.load` does."""
+    if (folder / MATRIX).exists():
+        return load(folder / MATRIX, Matrix)
+    return load(folder / RUN, Run)
 
 
 def _add_run(found: Evidence, run: Run) -> None:
@@ -111,10 +115,19 @@ def _proofs(
 
 
 def newest(runs: Path) -> list[Path]:
-    """Folders of finished runs, the newest last. Raises `RigError` (USAGE) when there is none."""
-    found = [
-        path for path in sorted(runs.glob("*")) if any((path / n).exists() for n in (RUN, MATRIX))
-    ]
+    """Folders of finished runs, the newest last. Raises `RigError` (USAGE) when there is none.
+
+    What this version of the rig cannot read is another one's, and would not count.
+    """
+    found = [path for path in sorted(runs.glob("*")) if _readable(path)]
     if not found:
         raise usage(f"no run in {runs}", "`rig run` and `rig teeth` make some")
     return found
+
+
+def _readable(folder: Path) -> bool:
+    try:
+        _record(folder)
+    except RigError:
+        return False
+    return True

@@ -12,7 +12,7 @@ from rig.bundle import Cell, Line, Matrix, Run, rig_version
 from rig.catalogue import entries
 from rig.errors import RigError
 from rig.review_table import REVIEWS, Review
-from rig.reviews import gather, judge
+from rig.reviews import gather, judge, newest
 from rig.teeth import load
 from tests.unit.test_bundle import INPUTS
 
@@ -130,3 +130,14 @@ def test_a_reason_beside_a_proof_is_wrong(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(RigError, match="no run of this rig"):
         gather([tmp_path])
+
+
+def test_of_all_kept_runs_those_of_another_rig_are_left_out(tmp_path: Path) -> None:
+    good = ran(tmp_path / "2")
+    other = ran(tmp_path / "1") / bundle.RUN
+    other.write_text(other.read_text().replace('"PASS"', "7"))
+    (tmp_path / "3").mkdir()
+    assert newest(tmp_path) == [good]
+    good.joinpath(bundle.RUN).unlink()
+    with pytest.raises(RigError, match="no run in"):
+        newest(tmp_path)

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import msgspec
 
-from rig.bundle import Inputs, inputs_of, load, save
+from rig.bundle import load, save
 from rig.errors import RigError, infra, usage
 from rig.machine.qmp import Qmp
 from rig.session import Session
 from rig.store import default_root
+from rig.tested import Inputs, inputs_of
 
 LIVE = "live.json"
 MONITOR = Path("sockets") / "qmp-user.sock"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from rig import bundle
+from rig import bundle, tested
 from rig.catalogue import Entry
 from rig.errors import FailureClass, infra
 from rig.remote import Job, Result, unpack, work
@@ -89,7 +89,7 @@ def job_of(cell: Cell, bed: TestBed, chosen: Sequence[Entry], origin: str) -> Jo
     if not mine:
         return None
     bed.build_all()
-    return Job(cell.name, bundle.inputs_of(bed), mine, origin)
+    return Job(cell.name, tested.inputs_of(bed), mine, origin)
 
 
 def judge(

@@ -30,7 +30,7 @@ from typing import IO
 
 import msgspec
 
-from rig import bundle, catalogue
+from rig import bundle, catalogue, tested
 from rig.errors import FailureClass, RigError, infra
 from rig.runner import run
 from rig.store import MANIFEST, Artifact, Store
@@ -47,7 +47,7 @@ class Job(msgspec.Struct):
     """What a worker is to run."""
 
     name: str
-    inputs: bundle.Inputs
+    inputs: tested.Inputs
     scenarios: list[str]
     origin: str
     """Where artifacts are fetched from, with the secret that opens it."""
@@ -248,14 +248,14 @@ def main(folder: Path) -> None:
 
 
 def _judged(job: Job, folder: Path) -> Result:
-    ours = bundle.rig_version()
+    ours = tested.rig_version()
     if job.inputs.rig != ours:
         raise infra(f"the worker has the rig {ours}, the job is for {job.inputs.rig}",
                     "bring the worker's checkout up to date")  # fmt: skip
     store = Store()
-    for part, (name, _file) in bundle.PARTS.items():
+    for part, (name, _file) in tested.PARTS.items():
         fetch(store, name, job.inputs.artifacts[part], job.origin)
-    bed = bundle.reopen(job.inputs, Reporter())
+    bed = tested.reopen(job.inputs, Reporter())
     chosen = catalogue.select(job.scenarios, catalogue.entries())
     run_dir = folder / "run"
     run_dir.mkdir()

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rig.bundle import MATRIX, RUN, Matrix, Run, load, rig_version
+from rig.bundle import MATRIX, RUN, Matrix, Run, load
 from rig.errors import RigError, usage
 from rig.review_table import REVIEWS, Review
+from rig.tested import rig_version
 from rig.verdict.verdict import Outcome
 
 _PASS, _FAIL = Outcome.PASS.value, Outcome.FAIL.value

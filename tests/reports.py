@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from rig import bundle
+from rig import bundle, tested
 from rig.errors import FailureClass
 from rig.journal import Entry, Journal
 from rig.teeth import load
@@ -15,9 +15,9 @@ from rig.verdict.verdict import Note, NoteKind, Outcome, Verdict
 
 S = 1_000_000_000
 HOSTILE = "</script><script>alert(1)</script><img src=x>\x1b[2J\u202e"
-INPUTS = bundle.Inputs(
+INPUTS = tested.Inputs(
     "0.1", "t" * 40, "Linux 7.3", "heap-name", "why", "b" * 40, [], "g610", {}, False,
-    dict.fromkeys(bundle.PARTS, "k" * 20), [],
+    dict.fromkeys(tested.PARTS, "k" * 20), [],
 )  # fmt: skip
 HEAP = 0x5DD00000
 """Where the protected memory of these guests lies."""

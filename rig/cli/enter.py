@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from rig import bundle, catalogue, doctor
+from rig import bundle, catalogue, doctor, tested
 from rig.bundle import GUEST, RUN, Guest, Run
 from rig.cli.terminal import failed, keep
 from rig.errors import usage
@@ -36,7 +36,7 @@ def command(*, stage: str, again: bool, folder: Path) -> int:
     """
     guest_dir, guest, record = find(folder)
     ui = Reporter()
-    bed = bundle.reopen(record.inputs, ui)
+    bed = tested.reopen(record.inputs, ui)
     doctor.ensure(ui)
     ui.say(f"{bed.tree.label}, panthor {record.inputs.build_id}, for {guest.scenario}")
     ui.say(f"its launch line then: {guest_dir / 'qemu.cmdline'}")

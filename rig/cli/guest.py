@@ -11,7 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from rig import bundle, doctor, live
+from rig import doctor, live, tested
 from rig.cli.options import F, bed_options, to_options
 from rig.errors import usage
 from rig.runner import new_run_dir
@@ -72,7 +72,7 @@ _OF_NEW = frozenset(option.name for option in getattr(_new, "__click_params__"))
 
 def reopened(folder: Path) -> TestBed:
     """What a live guest was made of."""
-    return bundle.reopen(live.read(folder).inputs, Reporter())
+    return tested.reopen(live.read(folder).inputs, Reporter())
 
 
 @contextmanager

@@ -8,10 +8,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rig.bundle import MATRIX, Cell, Line, Matrix, rig_version, save
+from rig.bundle import MATRIX, Cell, Line, Matrix, save
 from rig.series import findings
 from rig.states import Judged, Ruling
 from rig.teeth import Bite
+from rig.tested import rig_version
 from rig.verdict.signature import signature_of
 
 

@@ -8,9 +8,10 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from rig.bundle import MATRIX, RUN, Inputs, Matrix, Row, Run, load
+from rig.bundle import MATRIX, RUN, Matrix, Row, Run, load
 from rig.errors import usage
 from rig.report.timeline import printable
+from rig.tested import Inputs
 
 COLUMNS = 72
 _ORDER = ("FAIL", "ERROR", "PASS", "NOT_APPLICABLE")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rig import bundle, journal
+from rig import bundle, journal, tested
 from rig.errors import FailureClass, RigError
 from rig.guest.shell import RecordedShell, ShellResult
 from rig.journal import Clocks, Journal
@@ -16,9 +16,9 @@ from rig.testbed import Options
 from rig.ui import Reporter
 from rig.verdict.verdict import Outcome, Verdict
 
-INPUTS = bundle.Inputs(
+INPUTS = tested.Inputs(
     "0.1", "t" * 40, "Linux", "heap-name", "why", "b" * 40, [], "g610", {"ping-never": 1}, False,
-    dict.fromkeys(bundle.PARTS, "k" * 20), ["--series", "v5.mbox"],
+    dict.fromkeys(tested.PARTS, "k" * 20), ["--series", "v5.mbox"],
 )  # fmt: skip
 
 
@@ -93,16 +93,16 @@ def test_no_or_damaged_records_are_said(tmp_path: Path) -> None:
 
 def test_options_become_arguments() -> None:
     options = Options(kernel=Path("k"), series=(Path("s"),), mutant="m", faults=(("x", 1),))
-    words = bundle.arguments_of(options)
+    words = tested.arguments_of(options)
     assert words == ["--kernel", "k", "--mutant", "m", "--series", "s", "--fault", "x=1"]
-    assert bundle.arguments_of(Options(series=())) == ["--no-series"]
-    assert bundle.arguments_of(Options(firewall=False)) == ["--firewall", "off"]
-    assert bundle.arguments_of(Options(coherent=True)) == ["--coherent"]
-    assert bundle.arguments_of(Options(debug=True)) == ["--debug"]
-    assert bundle.arguments_of(Options(rootfs="debian", net=True)) == [
+    assert tested.arguments_of(Options(series=())) == ["--no-series"]
+    assert tested.arguments_of(Options(firewall=False)) == ["--firewall", "off"]
+    assert tested.arguments_of(Options(coherent=True)) == ["--coherent"]
+    assert tested.arguments_of(Options(debug=True)) == ["--debug"]
+    assert tested.arguments_of(Options(rootfs="debian", net=True)) == [
         "--net", "--rootfs", "debian",
     ]  # fmt: skip
-    assert bundle.arguments_of(Options(gpu="g925", soc="mt8196")) == [
+    assert tested.arguments_of(Options(gpu="g925", soc="mt8196")) == [
         "--gpu", "g925", "--soc", "mt8196",
     ]  # fmt: skip
 
@@ -112,15 +112,15 @@ def test_a_bundle_whose_artifacts_are_gone_says_which(
 ) -> None:
     monkeypatch.setenv("RIG_CACHE", str(tmp_path))
     store = Store()
-    for part, (kind, _file) in bundle.PARTS.items():
+    for part, (kind, _file) in tested.PARTS.items():
         if part != "modules":
             with store.publishing(kind, INPUTS.artifacts[part], {}):
                 pass
     with pytest.raises(RigError, match="no more modules of this run") as caught:
-        bundle.reopen(INPUTS, Reporter())
+        tested.reopen(INPUTS, Reporter())
     assert caught.value.hint.endswith("rig build modules --series v5.mbox")
     with store.publishing("modules", INPUTS.artifacts["modules"], {}):
         pass
-    bed = bundle.reopen(INPUTS, Reporter())
+    bed = tested.reopen(INPUTS, Reporter())
     assert (bed.modules.name, bed.rootfs.name) == ("k" * 20, "rootfs.cpio")
     assert dict(bed.options.faults) == {"ping-never": 1}

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from rig import bundle, interrupt
+from rig import interrupt, tested
 from rig import judge as judge_module
 from rig import store as store_module
 from rig.artifacts.kernel import RIG
@@ -35,7 +35,7 @@ from rig.verdict.verdict import NoteKind, Outcome, Verdict, exit_code
 INFRA = FailureClass.INFRA
 
 
-INPUTS = bundle.Inputs("0", "tree", "Linux", "heap-name", "", "id", [], "g610", {}, False, {}, [])
+INPUTS = tested.Inputs("0", "tree", "Linux", "heap-name", "", "id", [], "g610", {}, False, {}, [])
 
 
 @dataclass
@@ -102,7 +102,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setattr(judge_module, "opened", FakeSession)
-    monkeypatch.setattr(bundle, "inputs_of", lambda _bed: INPUTS)
+    monkeypatch.setattr(tested, "inputs_of", lambda _bed: INPUTS)
     monkeypatch.setattr(judge_module, "token", lambda *_: None)
     monkeypatch.setattr(judge_module, "complaints", lambda *_: [])
     yield Bench(tmp_path)

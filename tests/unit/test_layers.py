@@ -16,6 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rig.artifacts",),
     ("rig.gpu", "rig.guest", "rig.machine"),
     ("rig.testbed",),
+    ("rig.tested",),
     ("rig.rootdisk",),
     ("rig.session",),
     ("rig.debian",),

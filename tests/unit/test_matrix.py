@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from rig import bundle, remote
+from rig import bundle, remote, tested
 from rig.catalogue import entries
 from rig.errors import FailureClass, RigError
 from rig.matrix import ATTEMPTS, Axes, Cell, Found, cells, judge
@@ -49,7 +49,7 @@ def test_scenarios_know_how_their_guest_boots() -> None:
 
 
 def job(name: str) -> Job:
-    inputs = bundle.Inputs(
+    inputs = tested.Inputs(
         "rig", "tree", "label", "heap-name", "", "", [], "g610", {}, False, {}, []
     )
     return Job(name, inputs, SCENARIOS, "http://127.0.0.1:1/secret")

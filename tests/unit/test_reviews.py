@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from rig import bundle
-from rig.bundle import Cell, Line, Matrix, Run, rig_version
+from rig import bundle, tested
+from rig.bundle import Cell, Line, Matrix, Run
 from rig.catalogue import entries
 from rig.errors import RigError
 from rig.review_table import REVIEWS, Review
 from rig.reviews import gather, judge, newest
 from rig.teeth import load
+from rig.tested import rig_version
 from tests.unit.test_bundle import INPUTS
 
 REVIEW = Review("T-4a", "no name, no heap")
@@ -50,7 +51,7 @@ def test_nobody_claims_a_finding_that_the_table_does_not_have() -> None:
 
 def ran(folder: Path, outcome: str = "PASS", **changed: object) -> Path:
     """A run of one scenario that speaks to T-4a."""
-    inputs = bundle.Inputs(**{name: getattr(INPUTS, name) for name in INPUTS.__struct_fields__})
+    inputs = tested.Inputs(**{name: getattr(INPUTS, name) for name in INPUTS.__struct_fields__})
     inputs.rig, inputs.faults = rig_version(), {}
     for name, value in changed.items():
         setattr(inputs, name, value)
@@ -81,7 +82,7 @@ def test_a_pass_and_a_kill_show_a_finding(tmp_path: Path) -> None:
 
 
 def test_a_user_tree_and_a_series_are_told_apart(tmp_path: Path) -> None:
-    series = [bundle.PatchSet("/a/heap-name-as-posted", "d", [])]
+    series = [tested.PatchSet("/a/heap-name-as-posted", "d", [])]
     folders = [ran(tmp_path / "a", patches=series), bitten(tmp_path / "b")]
     assert not judge(gather(folders), "heap-name", [REVIEW])[0].good
     assert judge(gather(folders), "heap-name-as-posted", [REVIEW])[0].good

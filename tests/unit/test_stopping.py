@@ -27,11 +27,11 @@ SLOW_S = 60.0
 FAKED = """
     import os, sys
     from pathlib import Path
-    from rig import bundle, judge as judge_module
+    from rig import judge as judge_module, tested
     from rig.cli import main
     from tests.unit import test_judge
     judge_module.opened = test_judge.FakeSession
-    bundle.inputs_of = lambda _bed: test_judge.INPUTS
+    tested.inputs_of = lambda _bed: test_judge.INPUTS
     judge_module.token = lambda *_: None
     judge_module.complaints = lambda *_: []
     while line := sys.stdin.readline():

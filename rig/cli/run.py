@@ -36,7 +36,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
     "--jobs",
     type=click.IntRange(1),
     metavar="N",
-    help="Guests at a time. Default: one a core, as far as memory allows.",
+    help="Guests at a time. Default: one more than cores, as far as memory allows.",
 )
 @click.option(
     "--repeat",

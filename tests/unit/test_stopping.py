@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -119,6 +120,9 @@ def sleepy(
         f"@scenario()\ndef test_s{n}(rig):\n    {body}\n" for n in range(4)
     )
     rig = Rig(nursery, folder, source)
+    # a rig that does not stop must fail its test, not hold up all the others
+    watchdog = threading.Timer(2 * SLOW_S, os.killpg, (rig.pid, signal.SIGKILL))
+    watchdog.start()
     try:
         deadline = time.monotonic() + SLOW_S
         while len(found := list(folder.glob("pid-*"))) < 2:
@@ -130,6 +134,8 @@ def sleepy(
         with suppress(ProcessLookupError):  # it ended in time, but not as it should
             os.killpg(rig.pid, signal.SIGKILL)
         raise
+    finally:
+        watchdog.cancel()
 
 
 def wait_gone(pids: list[int]) -> None:

@@ -93,6 +93,19 @@ def read(folder: Path) -> Live:
 
 
 @contextmanager
+def halted(qmp: Qmp) -> Iterator[None]:
+    """Stand the guest's CPUs still meanwhile; one that stood still before does so afterwards."""
+    ran = qmp.status() == RUNNING
+    if ran:
+        qmp.stop()
+    try:
+        yield
+    finally:
+        if ran:
+            qmp.cont()
+
+
+@contextmanager
 def monitor(folder: Path) -> Iterator[Qmp]:
     """The spare monitor of a live guest; one user at a time."""
     qmp = Qmp(folder / MONITOR, "rig-user")

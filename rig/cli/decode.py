@@ -104,20 +104,8 @@ def _memory(where: str) -> Iterator[tuple[decode.Read, EventLog]]:
             yield _of_file(file.fileno(), (folder / RAM).stat().st_size), EventLog(folder / LOG)
         return
     folder = live.find(where)
-    with live.monitor(folder) as qmp, _halted(qmp):
+    with live.monitor(folder) as qmp, live.halted(qmp):
         yield _of_qemu(qmp), EventLog(folder / LOG)
-
-
-@contextmanager
-def _halted(qmp: Qmp) -> Iterator[None]:
-    ran = qmp.status() == live.RUNNING
-    if ran:
-        qmp.stop()
-    try:
-        yield
-    finally:
-        if ran:
-            qmp.cont()
 
 
 def _of_file(handle: int, size: int) -> decode.Read:

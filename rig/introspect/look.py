@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from drgn import FaultError
@@ -13,15 +11,14 @@ from rig.errors import infra
 from rig.gpu.events import EventLog
 from rig.introspect import NAME, driver, program
 from rig.introspect.view import View, compare, text
-from rig.live import MONITOR, RUNNING, monitor
-from rig.machine.qmp import Qmp
+from rig.live import MONITOR, RUNNING, halted, monitor
 from rig.session import Session
 from rig.testbed import TestBed
 
 
 def of_session(session: Session) -> View:
     """A guest of our own. Raises `RigError` (INFRA) when its memory cannot be read."""
-    with _halted(session.vm.qmp):
+    with halted(session.vm.qmp):
         return _look(session.bed, session.run_dir, session.vm.user_monitor)
 
 
@@ -42,18 +39,6 @@ def of_folder(folder: Path, bed: TestBed) -> View:
         if ran:
             with monitor(folder) as qmp:
                 qmp.cont()
-
-
-@contextmanager
-def _halted(qmp: Qmp) -> Iterator[None]:
-    ran = qmp.status() == RUNNING
-    if ran:
-        qmp.stop()
-    try:
-        yield
-    finally:
-        if ran:
-            qmp.cont()
 
 
 def _look(bed: TestBed, folder: Path, spare: Path) -> View:

@@ -19,6 +19,7 @@ from rig.bundle import RUN, Run, load
 from rig.gpu.events import EventLog
 from rig.introspect.driver import PROT
 from rig.introspect.view import joined
+from rig.live import monitor
 
 PROMPT = r"rig# "
 BOOT_S, ANSWER_S = 300, 60
@@ -199,27 +200,24 @@ def enter_again(terminal: Terminal, where: Path) -> None:
     assert again.wait() == 1
 
 
+TURNS = "while :; do gpuctl rotate groups=12 jobs=8 outer=1000; done >/tmp/turns 2>&1"
+"""Groups that take turns on the slots."""
+
+
 def test_inspect_sees_what_the_device_sees(terminal: Terminal) -> None:
     shell = terminal("shell")
     shell.expect(PROMPT, timeout=BOOT_S)
     shell.sendline("sleep 9999 | gpuctl groups 2 &")
     shell.expect("READY groups=2")
-    shell.sendline("while :; do gpuctl rotate groups=12 >/tmp/rotate; done &")
-    shell.expect(PROMPT)  # what the guest has not read yet when its console closes is lost
     shell.send(LEAVE)
     where = folder_of(shell)
-    assert "\npanthor: bound\n" in "\n" + rig("inspect", "--guest", where).stdout
     log = EventLog(Path(where, "gpu-events.jsonl"))
+    assert rig("ssh", "--guest", where, f"({TURNS}) </dev/null &").returncode == 0
     log.wait_for(lambda event: event.kind == "csg-resume", ANSWER_S)
+    with monitor(Path(where)) as qmp:
+        qmp.stop()  # the first resume of a round that lasts for seconds: groups are on slots
 
-    newest = log.last_seq
-    follow = terminal("events", where, "--follow", "--since", str(newest))
-    follow.expect(rf"(^|\n) *{newest + 1} +\d+\.\d{{9}} \w+")
-    follow.expect(rf"\n *{newest + 2} +\d+\.\d{{9}} \w+")
-    follow.sendintr()
-    follow.expect(pexpect.EOF)
-    assert follow.wait() == 130
-
+    assert "\npanthor: bound\n" in "\n" + rig("inspect", "--guest", where).stdout
     found = json.loads(rig("inspect", "--guest", where, "--json").stdout)
     assert found["differences"] == []
     driver = found["driver"]
@@ -244,6 +242,16 @@ def test_inspect_sees_what_the_device_sees(terminal: Terminal) -> None:
     assert {group["protm_suspend"]["va"] for group in groups if group["slot"] >= 0} <= vas
     lent = [group["protm_suspend"]["extents"][0][0] for group in groups]
     assert len(set(lent)) == len(groups)
+
+    with monitor(Path(where)) as qmp:
+        qmp.cont()
+    newest = log.last_seq
+    follow = terminal("events", where, "--follow", "--since", str(newest))
+    follow.expect(rf"(^|\n) *{newest + 1} +\d+\.\d{{9}} \w+")
+    follow.expect(rf"\n *{newest + 2} +\d+\.\d{{9}} \w+")
+    follow.sendintr()
+    follow.expect(pexpect.EOF)
+    assert follow.wait() == 130
     assert rig("ssh", "--guest", where, "pidof", "gpuctl").returncode == 0  # it goes on
 
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def test_an_edit_is_judged_and_an_error_told_once(mine: Path) -> None:
         try:
             lines_until(watch, "no-parameter.*PASS.*restore")
 
-            replace_file(mine / FILE, good + "\nint rig_watched;\n")
+            never_built = f"rig_watched_{uuid.uuid4().hex}"
+            replace_file(mine / FILE, good + f"\nint {never_built};\n")
             said = lines_until(watch, "no-parameter.*PASS.*restore")
             assert any("built modules" in line for line in said)
             assert not any("built image" in line for line in said), "the module alone suffices"

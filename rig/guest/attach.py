@@ -15,6 +15,8 @@ from rig.guest.serial import SerialStream
 ESCAPE = b"\x1d"
 ESCAPE_NAME = "Ctrl-]"
 _SLICE_S = 0.2
+_TAKES_NONE_S = 2.0
+"""A guest that has read none of its console for so long does not listen (it is halted, dead)."""
 
 
 def attach(stream: SerialStream, stdin: int = 0, stdout: int = 1) -> bool:
@@ -27,7 +29,9 @@ def attach(stream: SerialStream, stdin: int = 0, stdout: int = 1) -> bool:
     try:
         with _raw(stdin):
             stream.write(b"\n")  # brings the prompt
-            return _forward(stream, stdin)
+            left = _forward(stream, stdin)
+            stream.drain(_TAKES_NONE_S)
+            return left
     finally:
         stream.tap(None)
         stream.discard()

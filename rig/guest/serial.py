@@ -12,10 +12,13 @@ from __future__ import annotations
 import queue
 import re
 import socket
+import struct
+import termios
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from fcntl import ioctl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +33,7 @@ else:
     _SpawnBase = SpawnBase  # generic in its stubs only
 
 TAIL_BYTES = 4096
+_LOOK_S = 0.01
 # printk's header is "<%u>[%5lu.%06lu]": print_syslog() and print_time() in
 # kernel/printk/printk.c. The level is there with console_msg_format=syslog alone.
 _HEADER = re.compile(rb"(?:<\d{1,3}>)?\[[ \d]{4}\d{1,8}\.\d{6}\]")
@@ -136,6 +140,26 @@ class SerialStream(_SpawnBase):
             self._socket.sendall(data)
         except OSError as exc:
             raise RigError(FailureClass.LOST, "the console went away") from exc
+
+    def drain(self, patience: float) -> bool:
+        """Wait until QEMU has read all that was typed; False when the guest takes none of it.
+
+        A connection that is closed before takes with it what QEMU has not read yet. Nothing
+        tells when it does, so this looks; it gives up after `patience` s without progress.
+        """
+        left, since = self._unread(), time.monotonic()
+        while left and not self.ended.is_set() and time.monotonic() - since < patience:
+            self.ended.wait(_LOOK_S)
+            if (now := self._unread()) != left:
+                left, since = now, time.monotonic()
+        return not left
+
+    def _unread(self) -> int:
+        """Bytes that wait in QEMU's end of the socket, with the kernel's overhead (unix(7))."""
+        try:
+            return int(struct.unpack("i", ioctl(self._socket, termios.TIOCOUTQ, b"\0" * 4))[0])
+        except OSError:  # closed: nothing will be read any more
+            return 0
 
     def tap(self, sink: Callable[[bytes], None] | None) -> None:
         """Also hand every raw chunk to `sink`; None ends it."""

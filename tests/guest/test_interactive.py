@@ -80,13 +80,13 @@ def test_shell_detaches_and_comes_back_while_the_kernel_talks(terminal: Terminal
     two.expect(r"noise \d+")
     two.sendline("X=kept; echo $((50 - 8))")
     two.expect(r"\n42\r")
-    two.send(LEAVE)
+    two.send(f"Y=typed\r{LEAVE}")  # keys right before it are not lost
     two.expect(pexpect.EOF)
 
     one.sendline("c")
     one.expect(r"noise \d+")
-    one.sendline('echo "<$X>"')
-    one.expect(r"\n<kept>\r")  # the same shell
+    one.sendline('echo "<$X $Y>"')
+    one.expect(r"\n<kept typed>\r")  # the same shell
     one.send(LEAVE)
     one.expect("Enter to end it")
     one.sendline("")

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import pty
+import select
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 from rig.errors import FailureClass, RigError
 from rig.guest.attach import ESCAPE, attach
 from rig.guest.console import Console
-from rig.guest.serial import KernelLines
+from rig.guest.serial import KernelLines, SerialStream
 from rig.guest.shell import GuestShell, sh
 from tests.fakes.torn import KERNEL_LINES, TornShell
 
@@ -138,6 +140,55 @@ def test_attach_passes_every_byte_and_leaves_on_escape(console: Console) -> None
     assert console.run(["echo", "after"], timeout=5).output == "after\n"
     for fd in (keyboard, stdin, screen, stdout):
         os.close(fd)
+
+
+class BusyQemu:
+    """Reads its console's socket late, and never once the other end has gone, as QEMU does."""
+
+    LATE_S = 0.1
+
+    def __init__(self, path: Path) -> None:
+        self._server = socket.socket(socket.AF_UNIX)
+        self._server.bind(str(path))
+        self._server.listen()
+        self.got = b""
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        peer, _ = self._server.accept()
+        with peer, self._server:
+            poll = select.poll()
+            poll.register(peer, 0)  # a hang-up is told in any case
+            while not poll.poll(self.LATE_S * 1000):
+                if select.select([peer], [], [], 0)[0]:
+                    self.got += peer.recv(4)  # as much as a UART takes
+
+
+@pytest.mark.parametrize("keys", [b"reboot\n" + ESCAPE, b"reboot\n"])
+def test_keys_right_before_the_escape_are_not_lost(tmp_path: Path, keys: bytes) -> None:
+    """Nor those in front of the end of a pipe."""
+    qemu = BusyQemu(tmp_path / "c.sock")
+    stream = SerialStream(tmp_path / "c.sock")
+    (stdin, keyboard), (screen, stdout) = os.pipe(), os.pipe()
+    os.write(keyboard, keys)
+    os.close(keyboard)
+    assert attach(stream, stdin, stdout) == keys.endswith(ESCAPE)
+    stream.close()
+    qemu.thread.join(5)
+    assert qemu.got == b"\nreboot\n"
+    for fd in (stdin, screen, stdout):
+        os.close(fd)
+
+
+def test_a_guest_that_does_not_listen_is_not_waited_for(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(tmp_path / "c.sock"))
+        deaf.listen()
+        stream = SerialStream(tmp_path / "c.sock")
+        stream.write(b"anybody?")
+        assert not stream.drain(0.05)
+        stream.close()
 
 
 TTY = st.sampled_from(

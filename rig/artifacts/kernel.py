@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from rig.artifacts import quick
 from rig.artifacts.recipe import Builder, Job, Recipe, tool_version
 from rig.artifacts.sources import files_digest
-from rig.errors import FailureClass
+from rig.errors import FailureClass, RigError
 from rig.kernel.kconfig import FRAGMENTS, Fragments, check_config
 from rig.kernel.repo import PANTHOR, KernelRepo, Tree
 from rig.paths import REPO
@@ -28,6 +29,9 @@ WORKTREE = "linux-worktree"
 WAITING = "rig: another rig builds in the kernel worktree; waiting for it"
 MODULES_STEPS = 40
 IMAGE_STEPS = 3300  # lines kbuild prints for a whole build: only for the progress bar
+_IMAGE, _PROOF = ".rig-image", ".rig-quick"
+"""Notes in the output folder: which Image it holds, what the short way's trial gave."""
+_EQUAL = "equal"
 _REPRODUCIBLE = {
     "ARCH": "arm64",
     "CROSS_COMPILE": CROSS,
@@ -59,7 +63,7 @@ DEBUG = Flavour("debug", ("base", "rig", "trace", "debug"), memory=2, slower=8.0
 """KASAN's shadow takes an eighth of the memory; its quarantine, lockdep and kmemleak want more."""
 
 
-class _KernelBuild:
+class KernelBuild:
     """kbuild in the one worktree; every method runs under the worktree's lock."""
 
     def __init__(self, job: Job, repo: KernelRepo, tree: Tree, flavour: Flavour) -> None:
@@ -86,15 +90,59 @@ class _KernelBuild:
 
     def image(self, key: str) -> None:
         """Everything: Image, vmlinux and all modules. Notes which Image the folder now holds."""
-        stamp = self.objdir / ".rig-image"
+        stamp = self._stamp(_IMAGE)
         stamp.unlink(missing_ok=True)
         self.configure()
         self.make("Image", "modules", what="building the kernel", steps=IMAGE_STEPS)
         stamp.write_text(key)
 
+    def panthor(self) -> Path:
+        """panthor.ko of this tree: the short way where that was proved, else by kbuild."""
+        module = self.objdir / PANTHOR / "panthor.ko"
+        if not (self._proof() == _EQUAL and self._short_way()):
+            # as part of the tree: an external build would miss "intree" and taint the kernel
+            self.make("modules", what="building panthor.ko", steps=MODULES_STEPS)
+            if not self._proof():
+                self._prove(module)
+        return module
+
+    def _short_way(self) -> bool:
+        """Compile, and go the steps behind it; False: kbuild shall say what is wrong."""
+        self.make(f"{PANTHOR}/", what="building panthor.ko", steps=MODULES_STEPS)
+        steps = quick.last_steps(self.objdir)
+        try:
+            for step in steps:
+                self.job.run(["sh", "-c", step], cwd=self.objdir, what="linking panthor.ko")
+        except RigError:
+            return False
+        return bool(steps)
+
+    def _prove(self, module: Path) -> None:
+        """Make what kbuild has just made the short way too; that way counts when both are equal."""
+        wanted = module.read_bytes()
+        quick.forget(self.objdir)
+        equal = self._short_way() and module.read_bytes() == wanted
+        self._stamp(_PROOF).write_text(f"{self._ways()} {_EQUAL if equal else 'differs'}")
+        if not equal:
+            quick.forget(self.objdir)
+            self.make("modules", what="building panthor.ko", steps=MODULES_STEPS)
+
+    def _proof(self) -> str:
+        """What was found of the short way for this Image and these commands; empty: not tried."""
+        stamp = self._stamp(_PROOF)
+        ways, _, found = (stamp.read_text() if stamp.exists() else "").rpartition(" ")
+        return found if ways == self._ways() else ""
+
+    def _ways(self) -> str:
+        steps = "\n".join(quick.last_steps(self.objdir))
+        return f"{self._stamp(_IMAGE).read_text()} {_digest(steps.encode())}"
+
+    def _stamp(self, name: str) -> Path:
+        return self.objdir / name
+
     def holds(self, key: str) -> bool:
         """Whether the output folder is that of the Image with this key."""
-        stamp = self.objdir / ".rig-image"
+        stamp = self._stamp(_IMAGE)
         return stamp.exists() and stamp.read_text() == key
 
 
@@ -124,7 +172,7 @@ class ImageRecipe(Recipe):
     def build(self, job: Job) -> None:
         """Build in the worktree, then take the products out."""
         with job.builder.store.lock(WORKTREE, on_wait=WAITING):
-            kernel = _KernelBuild(job, self.repo, self.tree, self.flavour)
+            kernel = KernelBuild(job, self.repo, self.tree, self.flavour)
             kernel.image(job.key)
             for product in ("arch/arm64/boot/Image", "vmlinux", "System.map", ".config"):
                 shutil.copy2(kernel.objdir / product, job.out / Path(product).name)
@@ -136,6 +184,36 @@ class ImageRecipe(Recipe):
             link.unlink()  # points into the worktree
         for module in (job.out / "modules").rglob("panthor.ko"):
             module.unlink()  # belongs to the module artifact
+
+
+@dataclass(frozen=True)
+class HelperRecipe(Recipe):
+    """righeap.ko, outside the tree, against one Image: no edit of panthor builds it again."""
+
+    image: ImageRecipe
+
+    name: ClassVar[str] = "righeap"
+    version: ClassVar[int] = 1
+    failure: ClassVar[FailureClass] = FailureClass.BUILD
+
+    def inputs(self, builder: Builder) -> Mapping[str, str]:
+        """The Image and our sources."""
+        return {
+            "image": builder.get(self.image).key,
+            "sources": files_digest(_helper_sources()),
+        }
+
+    def build(self, job: Job) -> None:
+        """In a copy of the sources: kbuild writes beside them."""
+        image, recipe = job.builder.get(self.image), self.image
+        folder = job.work / recipe.flavour.name
+        with job.builder.store.lock(WORKTREE, on_wait=WAITING):
+            kernel = KernelBuild(job, recipe.repo, recipe.tree, recipe.flavour)
+            if not kernel.holds(image.key):
+                kernel.image(image.key)
+            _copy_changed(HELPER, folder)
+            kernel.make(f"M={folder}", f"MO={folder}", "modules", what="building righeap.ko")
+            shutil.copy2(folder / "righeap.ko", job.out / "righeap.ko")
 
 
 @dataclass(frozen=True)
@@ -154,6 +232,10 @@ class ModulesRecipe(Recipe):
         """The Image these modules belong to."""
         return ImageRecipe(self.repo, self.tree, self.flavour)
 
+    def helper(self) -> HelperRecipe:
+        """Our own module."""
+        return HelperRecipe(self.image())
+
     def inputs(self, builder: Builder) -> Mapping[str, str]:
         """The whole tree, the Image, our helper's source."""
         return {
@@ -166,33 +248,24 @@ class ModulesRecipe(Recipe):
         """Only what changed when the output folder already is the Image's; else all."""
         image = job.builder.get(self.image())
         with job.builder.store.lock(WORKTREE, on_wait=WAITING):
-            kernel = _KernelBuild(job, self.repo, self.tree, self.flavour)
+            kernel = KernelBuild(job, self.repo, self.tree, self.flavour)
             if not kernel.holds(image.key):
                 kernel.image(image.key)
-            # as part of the tree: an external build would miss "intree" and taint the kernel
-            kernel.make("modules", what="building panthor.ko", steps=MODULES_STEPS)
-            panthor = kernel.objdir / PANTHOR / "panthor.ko"
-            righeap = _build_helper(kernel)
+            panthor = kernel.panthor()
+            shutil.copy2(panthor, job.out / panthor.name)  # before another rig builds its own
         shutil.copytree(image.path / "modules", job.out / "root", symlinks=True)
         (folder,) = (job.out / "root" / "lib" / "modules").iterdir()
-        for built, place in ((panthor, f"kernel/{PANTHOR}"), (righeap, "rig")):
-            target = folder / place / built.name
+        helper = job.builder.get(self.helper()).path
+        shutil.copy2(helper / "righeap.ko", job.out / "righeap.ko")
+        for name, place in (("panthor.ko", f"kernel/{PANTHOR}"), ("righeap.ko", "rig")):
+            target = folder / place / name  # with debug information outside, for gdb and drgn
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(built, job.out / built.name)  # with debug information, for gdb and drgn
-            job.run([f"{CROSS}strip", "--strip-debug", "-o", target, built], what="strip")
+            job.run([f"{CROSS}strip", "--strip-debug", "-o", target, job.out / name], what="strip")
         job.run(["depmod", "-b", job.out / "root", folder.name], what="depmod")
 
 
 def _digest(content: bytes | None) -> str:
     return hashlib.sha256(content or b"").hexdigest()
-
-
-def _build_helper(kernel: _KernelBuild) -> Path:
-    """Our helper module, outside the tree, against the kernel that is in the output folder."""
-    folder = kernel.job.work / f"righeap-{kernel.flavour.name}"
-    _copy_changed(HELPER, folder)
-    kernel.make(f"M={folder}", f"MO={folder}", "modules", what="building righeap.ko")
-    return folder / "righeap.ko"
 
 
 def _helper_sources() -> list[Path]:

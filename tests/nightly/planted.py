@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""A git branch of small commits inside panthor, with one that breaks the driver among them.
+
+What a commit does to the source is said by its subject, so that the test knows what the
+search must say of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rig.bench.history import Branch, Edit
+from rig.bench.history import begin as begin_of
+from rig.testbed import Options, TestBed
+from rig.ui import Reporter
+
+HARMLESS = ("panthor_drv.c", "panthor_heap.c", "panthor_devfreq.c", "panthor_gpu.c")
+INIT = "\theap = dma_heap_find(protected_heap_name);\n"
+DEFER = '-EPROBE_DEFER,\n\t\t\t\t     "protected heap'
+
+
+def begin(path: Path) -> Branch:
+    """A history of one commit: Linux 7.3 with heap-name."""
+    return begin_of(TestBed(Options(), Reporter()), path)
+
+
+def harmless(number: int) -> tuple[str, Edit]:
+    """A file and a change of it that changes the module, and nothing that it does."""
+    line = f'\nMODULE_INFO(step{number}, "1");\n'
+    return HARMLESS[number % len(HARMLESS)], lambda text: text + line
+
+
+def appended(line: str) -> tuple[Edit, Edit]:
+    """Put a line at the end, and take it away again."""
+    return lambda text: f"{text}{line}\n", lambda text: text.replace(f"{line}\n", "")
+
+
+def before_find(lines: str) -> tuple[Edit, Edit]:
+    """Put code before panthor looks for its heap, and take it away again."""
+    return lambda text: text.replace(INIT, lines + INIT), lambda text: text.replace(lines, "")
+
+
+NO_BUILD = appended("#error planted: this commit does not build")
+OOPS = before_find("\tWRITE_ONCE(*(int *)(uintptr_t)(READ_ONCE(jiffies) & 0), 0);\n")
+FLAKE = before_find("\tif (ktime_get_real_ns() & 0x400)\n\t\treturn -EIO;\n")
+"""Fails about every second probe, otherwise than the culprit."""
+
+
+def culprit(text: str) -> str:
+    """The probe does not wait for the heap any more."""
+    return text.replace(DEFER, DEFER.replace("EPROBE_DEFER", "ENODEV"))
+
+
+def seldom(text: str) -> str:
+    """The same in three of four probes, by the clock, which no snapshot brings back."""
+    number = "(ktime_get_real_ns() & 0xc00) ? -ENODEV : -EPROBE_DEFER"
+    return text.replace(DEFER, DEFER.replace("-EPROBE_DEFER", number))
+
+
+def half(text: str) -> str:
+    """The same in every second probe."""
+    return text.replace(DEFER, DEFER.replace("-EPROBE_DEFER", _HALF))
+
+
+_HALF = "(ktime_get_real_ns() & 0x400) ? -ENODEV : -EPROBE_DEFER"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What each of `count` commits is; those not named are harmless."""
+
+    count: int
+    bad: int
+    no_build: tuple[int, ...] = ()
+    """Consecutive; the commit behind them builds again."""
+    oops: int = 0
+    flake: int = 0
+    break_it: Edit = culprit
+
+    def specials(self) -> Mapping[int, list[tuple[str, Edit]]]:
+        """Commit number to edits of files, beyond the harmless one."""
+        found: dict[int, list[tuple[str, Edit]]] = {}
+        device = "panthor_device.c"
+        if self.no_build:
+            found.setdefault(self.no_build[0], []).append(("panthor_fw.c", NO_BUILD[0]))
+            found.setdefault(self.no_build[-1] + 1, []).append(("panthor_fw.c", NO_BUILD[1]))
+        for number, (do, undo) in ((self.oops, OOPS), (self.flake, FLAKE)):
+            if number:
+                found.setdefault(number, []).append((device, do))
+                found.setdefault(number + 1, []).append((device, undo))
+        found.setdefault(self.bad, []).append((device, self.break_it))
+        return found
+
+    def kind(self, number: int) -> str:
+        """What a commit is, for its subject."""
+        if number in self.no_build:
+            return "does not build"
+        kinds = {self.bad: "the culprit", self.oops: "oopses", self.flake: "flakes"}
+        return kinds.get(number, "harmless")
+
+
+def plant(path: Path, plan: Plan) -> Branch:
+    """The branch of a plan."""
+    branch, specials = begin(path), plan.specials()
+    for number in range(1, plan.count + 1):
+        for name, change in (harmless(number), *specials.get(number, [])):
+            branch.edit(name, change)
+        branch.commit(f"step {number}: {plan.kind(number)}")
+    return branch

@@ -250,19 +250,19 @@ static unsigned signal_slot(const MaliCtx *x)
 
 static MaliStep issue_run(MaliCtx *x, const MaliOp *op)
 {
-    uint64_t t = local(x->g), ready = t + x->g->cfg.async_ns;
+    uint64_t t = local(x->g), takes;
     unsigned slot = x->cs->sb_endpoint % x->g->row->scoreboards;
 
     MALI_TRY(op->fn(x));
-    if (mali_fault_hit(x->g, MALI_FAULT_RUN_NEVER)) {
-        ready = MALI_NEVER;
-    } else if (!x->g->cfg.async_ns) {
+    takes =
+        mali_fault_hit(x->g, MALI_FAULT_RUN_NEVER) ? MALI_NEVER : mali_endpoint_time(x, op->code);
+    if (!takes) {
         return MALI_STEP_OK;
     }
     if (!x->cs->run_since) {
         x->cs->run_since = t;
     }
-    occupy(x->cs, slot, ready);
+    occupy(x->cs, slot, takes == MALI_NEVER ? takes : t + takes);
     return MALI_STEP_OK;
 }
 

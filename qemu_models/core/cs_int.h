@@ -111,6 +111,10 @@ MaliStep mali_cs_issue(MaliCtx *x, const MaliOp *op); /* an instruction with .as
 MaliStep mali_cs_sb_wait(MaliCtx *x, uint32_t mask);
 void mali_cs_ops(MaliGpu *g); /* fills the opcode table */
 
+/* ---- endpoints (endpoint.c) ---- */
+/* Virtual ns that a RUN_* (@op) takes with the cores of its group; MALI_NEVER without any. */
+uint64_t mali_endpoint_time(const MaliCtx *x, uint8_t op);
+
 /* ---- tiler heaps (cs_heap.c) ---- */
 MaliStep mali_op_tile(MaliCtx *x);
 

@@ -33,15 +33,6 @@ static void leave_slot(MaliGpu *g, unsigned csg)
     memset(&g->s.csg[csg], 0, sizeof(g->s.csg[csg]));
 }
 
-/* The layout of the low word is the same: panthor_fw.c:333-366. */
-static uint64_t endpoint_req(MaliGpu *g, unsigned csg)
-{
-    uint64_t in = mali_csg_iface(g, csg)->in;
-
-    return g->s.iface.fw_version >= FW_VERSION(4, 0, 0) ? mali_mcu_r64(g, in + CSG_IN_ENDPOINT_REQ2)
-                                                        : mali_mcu_r32(g, in + CSG_IN_ENDPOINT_REQ);
-}
-
 static uint32_t latch_inputs(MaliGpu *g, unsigned csg, uint32_t cs_req[MALI_NUM_CS])
 {
     MaliCsg *c = &g->s.csg[csg];
@@ -51,7 +42,7 @@ static uint32_t latch_inputs(MaliGpu *g, unsigned csg, uint32_t cs_req[MALI_NUM_
     memset(c, 0, sizeof(*c));
     c->resident = 1;
     c->as = as % MALI_NUM_AS;
-    c->prio = CSG_ENDPOINT_PRIORITY(endpoint_req(g, csg));
+    mali_endpoint_latch(g, csg);
     c->suspend_va = mali_mcu_r64(g, in + CSG_IN_SUSPEND_BUF);
     c->protm_suspend_va = mali_mcu_r64(g, in + CSG_IN_PROTM_SUSPEND_BUF);
     if (as == 0 || as >= MALI_NUM_AS) {
@@ -61,6 +52,7 @@ static uint32_t latch_inputs(MaliGpu *g, unsigned csg, uint32_t cs_req[MALI_NUM_
         cs_req[j] = mali_mcu_r32(g, mali_csg_iface(g, csg)->cs_in[j] + CS_IN_REQ);
         if ((cs_req[j] & CS_STATE_MASK) == CS_STATE_START) {
             streams |= MALI_BIT(j);
+            mali_cs_read_config(g, csg, j);
         }
     }
     return streams;
@@ -88,7 +80,9 @@ static void log_entry(MaliGpu *g, unsigned csg, uint32_t streams, const bool *re
     mali_ev_u64(&e, "csg", csg);
     mali_ev_u64(&e, "as", c->as);
     mali_ev_u64(&e, "prio", c->prio);
+    mali_ev_endpoints(&e, g, csg);
     mali_ev_u64(&e, "streams", streams);
+    mali_ev_u64(&e, "cs_prio", c->cs_prio);
     mali_ev_u64(&e, "suspend_va", c->suspend_va);
     mali_ev_u64(&e, "suspend_mapped_size", mapped_size(g, c->suspend_va));
     mali_ev_extents(&e, "suspend_pa", 0, c->suspend_va, g->s.iface.suspend_size);
@@ -240,16 +234,6 @@ static bool set_state(MaliGpu *g, unsigned csg, uint32_t old, uint32_t state)
     }
 }
 
-static void endpoint_config(MaliGpu *g, unsigned csg)
-{
-    const MaliCsgIface *f = mali_csg_iface(g, csg);
-    uint32_t ep = (uint32_t)endpoint_req(g, csg);
-
-    g->s.csg[csg].prio = CSG_ENDPOINT_PRIORITY(ep);
-    mali_mcu_w32(g, f->out + CSG_OUT_STATUS_EP_CURRENT, ep);
-    mali_mcu_w32(g, f->out + CSG_OUT_STATUS_EP_REQ, ep);
-}
-
 static void status_update(MaliGpu *g, unsigned csg)
 {
     for (unsigned j = 0; j < MALI_NUM_CS; j++) {
@@ -278,7 +262,7 @@ static uint32_t requests(MaliGpu *g, unsigned csg)
         done = (done & ~STALE_EVENTS) | (req & STALE_EVENTS);
     }
     if ((req ^ ack) & CSG_ENDPOINT_CONFIG) {
-        endpoint_config(g, csg);
+        mali_endpoint_config(g, csg, was);
     }
     if ((req ^ ack) & CSG_STATUS_UPDATE) {
         status_update(g, csg);

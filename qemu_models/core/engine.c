@@ -14,6 +14,7 @@
 
 #define SLICE       4000u
 #define TURN        40u   /* of a group of priority 0; one of priority 15 gets 16 times that */
+#define EVEN        5u    /* a stream of priority 0 gets 5 / 5 of a turn, one of 15 20 / 5 */
 #define LOOKS       2048u /* at waiting streams, one slice: each costs a read or two of memory */
 #define BURST_NS    UINT64_C(100000)
 #define REST_MIN_NS UINT64_C(10000)
@@ -231,10 +232,13 @@ static unsigned run_turn(MaliGpu *g, unsigned stream, uint64_t now, unsigned max
     return n;
 }
 
-/* By the group's priority: nobody starves, but who matters more gets more of a busy host. */
+/* By the priorities of group and stream: nobody starves, but who matters more gets more of a busy
+ * host. */
 static unsigned turn(const MaliGpu *g, unsigned stream, unsigned left)
 {
-    unsigned n = TURN * (1 + g->s.csg[stream / MALI_NUM_CS].prio % 16);
+    const MaliCsg *c = &g->s.csg[stream / MALI_NUM_CS];
+    unsigned mine = c->cs_prio >> 4 * (stream % MALI_NUM_CS) & 0xf;
+    unsigned n = TURN * (1 + c->prio % 16) * (EVEN + mine) / EVEN;
 
     return n < left ? n : left;
 }

@@ -58,6 +58,12 @@ static bool req_progress_timer(MaliGpu *g)
     return true;
 }
 
+static bool req_alloc_en(MaliGpu *g)
+{
+    g->s.core_en = mali_mcu_r64(g, g->s.iface.glb_in + GLB_IN_CORE_EN_MASK);
+    return true;
+}
+
 /* Last of all (protm_request): other requests of the same doorbell would end it at once. */
 static bool req_protm_enter(MaliGpu *g)
 {
@@ -72,7 +78,7 @@ static const struct GlbRequest {
     bool (*run)(MaliGpu *g);
 } toggles[] = {
     { GLB_CFG_PROGRESS_TIMER, "cfg-progress-timer", req_progress_timer },
-    { GLB_CFG_ALLOC_EN, "cfg-alloc-en", NULL },
+    { GLB_CFG_ALLOC_EN, "cfg-alloc-en", req_alloc_en },
     { GLB_CFG_POWEROFF_TIMER, "cfg-poweroff-timer", NULL },
     { GLB_PROTM_ENTER, "protm-enter", req_protm_enter },
     { GLB_PERFCNT_SAMPLE, "perfcnt-sample", NULL },
@@ -233,6 +239,7 @@ void mali_glb_boot(MaliGpu *g)
 
     g->s.glb_pending = 0;
     g->s.glb_idle = 1;
+    g->s.core_en = g->row->shader_present;
     g->s.idle_deadline = MALI_NEVER;
     put32(g, GLB_OUT_HALT_STATUS, 0);
     put32(g, GLB_OUT_DOORBELL_ACK, in32(g, GLB_IN_DOORBELL_REQ));

@@ -140,8 +140,9 @@ typedef struct MaliCsg {
     uint32_t as;       /* address space of the group's VM */
     uint32_t prio;
     uint32_t idle;
-    uint32_t pending; /* CSG events raised but not yet signalled (bits of CSG_REQ) */
-    uint32_t pad;
+    uint32_t pending;      /* CSG events raised but not yet signalled (bits of CSG_REQ) */
+    uint32_t endpoints;    /* as STATUS_EP_CURRENT: what the group's jobs get (endpoint.c) */
+    uint32_t cs_prio, pad; /* of the streams, four bits each: CS_CONFIG */
     uint64_t suspend_va, protm_suspend_va; /* MCU VAs, latched at START/RESUME */
     MaliCs cs[MALI_NUM_CS];
 } MaliCsg;
@@ -223,6 +224,7 @@ typedef struct MaliState {
     uint32_t glb_pending, glb_idle;
     uint64_t idle_deadline, poll_deadline; /* GLB IDLE; SYNC_WAIT re-poll */
     uint64_t idle_timer_ns;
+    uint64_t core_en;     /* shader cores that the host has enabled: GLB_CFG_ALLOC_EN */
     uint64_t progress_ns; /* GLB progress timer; 0: off */
     MaliCsg csg[MALI_NUM_CSG];
     MaliProtm protm;
@@ -528,6 +530,12 @@ void mali_cs_start(MaliGpu *g, unsigned csg, unsigned cs, uint32_t req, MaliCsFr
 void mali_cs_stop(MaliGpu *g, unsigned csg, unsigned cs);
 void mali_cs_kick(MaliGpu *g, unsigned csg, unsigned cs); /* CS doorbell */
 void mali_cs_read_insert(MaliGpu *g, unsigned csg, unsigned cs);
+void mali_cs_read_config(MaliGpu *g, unsigned csg, unsigned cs); /* doorbell and priority */
+/* Endpoints and priority of a group: endpoint.c */
+uint32_t mali_endpoint_latch(MaliGpu *g, unsigned csg); /* what the host asks for */
+/* CSG_ENDPOINT_CONFIG; @changed: of a group that was on its slot before. */
+void mali_endpoint_config(MaliGpu *g, unsigned csg, bool changed);
+void mali_ev_endpoints(MaliEvent *e, const MaliGpu *g, unsigned csg);
 /* Status words and idle rule: status.c */
 void mali_cs_extract(MaliGpu *g, unsigned csg, unsigned cs); /* ring output page: EXTRACT */
 void mali_cs_status(MaliGpu *g, unsigned csg, unsigned cs);  /* EXTRACT and the CS output words */

@@ -33,6 +33,15 @@ void mali_cs_read_insert(MaliGpu *g, unsigned csg, unsigned cs)
     s->insert = insert;
 }
 
+void mali_cs_read_config(MaliGpu *g, unsigned csg, unsigned cs)
+{
+    MaliCsg *c = &g->s.csg[csg];
+    uint32_t config = mali_mcu_r32(g, mali_csg_iface(g, csg)->cs_in[cs] + CS_IN_CONFIG);
+
+    c->cs[cs].doorbell = CS_CONFIG_DOORBELL(config);
+    c->cs_prio = (c->cs_prio & ~(0xfu << 4 * cs)) | CS_CONFIG_PRIORITY(config) << 4 * cs;
+}
+
 /* What may differ at each START and RESUME: slot, doorbell, addresses (4.6). */
 static bool bind_cs(MaliGpu *g, unsigned csg, unsigned cs)
 {
@@ -43,7 +52,7 @@ static bool bind_cs(MaliGpu *g, unsigned csg, unsigned cs)
     s->ring_size = mali_mcu_r32(g, in + CS_IN_RINGBUF_SIZE);
     s->ring_in = mali_mcu_r64(g, in + CS_IN_RINGBUF_INPUT);
     s->ring_out = mali_mcu_r64(g, in + CS_IN_RINGBUF_OUTPUT);
-    s->doorbell = CS_CONFIG_DOORBELL(mali_mcu_r32(g, in + CS_IN_CONFIG));
+    mali_cs_read_config(g, csg, cs);
     s->started = 1;
     /* 4 to 64 KiB, a power of two (sched.c:3523-3525); the model only needs a mask. */
     return s->ring_size >= 64 && !(s->ring_size & (s->ring_size - 1)) && !(s->ring_base & 7);

@@ -92,11 +92,18 @@ _BLOB = (
     _F("bytes", "bytes", "of header and records"),
     _F("crc32", "hex", "of the blob: csg-resume must show the same"),
 )
+_ENDPOINTS = (
+    _F("compute", "number", "cores for its compute jobs"),
+    _F("fragment", "number", "for its fragment jobs"),
+    _F("tiler", "number", "for its tiler jobs"),
+)
 _ENTRY = (
     _CSG,
     _AS,
     _F("prio", "number", "priority"),
+    *_ENDPOINTS,
     _STREAMS,
+    _F("cs_prio", "hex", "priorities of the streams, four bits each"),
     _F("suspend_va", "va", "in the MCU's address space"),
     _F("suspend_mapped_size", "bytes", "mapped from there on, at most 1 MiB"),
     _F("suspend_pa", "extents", "what suspend_size bytes of it are"),
@@ -143,8 +150,12 @@ EVENTS: tuple[EventRow, ...] = (
     EventRow("csg-resume", "a group goes on from its suspend buffer",
              (*_ENTRY, _F("restored", "flag", "false: the buffer was not valid"),
               _F("crc32", "hex", "as csg-suspend told it"))),
+    EventRow("csg-endpoints", "a group on its slot gets another priority or other cores",
+             (_CSG, _F("prio", "number", "priority"), *_ENDPOINTS)),
     EventRow("csg-suspend", "a group was saved and left its slot", (_CSG, *_BLOB)),
     EventRow("csg-terminate", "a group was stopped and left its slot", (_CSG,)),
+    EventRow("no-endpoint", "a job of a group that has no core for it: it is never over",
+             (_CSG, _CS, _F("kind", "text", "compute, fragment, tiler"))),
     EventRow("cs-blocked", "a stream waits for the host",
              (_CSG, _CS, _F("why", "text", "protm"))),
     EventRow("cs-fault", "CS_FAULT: the stream goes on after the host's answer", _EXCEPTION),

@@ -23,8 +23,8 @@ KINDS = frozenset(
         *("ping", "glb-req", "glb-event", "as-cmd", "mmu-fault", "gpu-fault", "violation"),
         "known-issue",
         "suppressed",
-        *("csg-start", "csg-resume", "csg-suspend", "csg-terminate"),
-        *("cs-blocked", "cs-fault", "cs-fatal", "sections-unknown"),
+        *("csg-start", "csg-resume", "csg-endpoints", "csg-suspend", "csg-terminate"),
+        *("no-endpoint", "cs-blocked", "cs-fault", "cs-fatal", "sections-unknown"),
         *("tiler-oom", "heap-grow", "progress-timeout"),
         *("protm-pend", "protm-enter", "protm-exit", "protm-fault", "protm-suspend"),
     }

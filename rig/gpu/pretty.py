@@ -20,9 +20,9 @@ _STYLES = (
         ("violation", "mmu-fault", "gpu-fault", "cs-fault", "cs-fatal", "protm-fault", "denial"),
         _BAD,
     ),
-    (("reset", "mcu-stop", "csg-terminate", "known-issue"), "yellow"),
+    (("reset", "mcu-stop", "csg-terminate", "known-issue", "no-endpoint"), "yellow"),
     (("protm-pend", "protm-enter", "protm-exit", "protm-suspend"), "magenta"),
-    (("csg-start", "csg-resume", "csg-suspend", "cs-blocked"), "green"),
+    (("csg-start", "csg-resume", "csg-endpoints", "csg-suspend", "cs-blocked"), "green"),
     (("as-cmd", "gpu-cmd", "glb-req", "glb-event", "ping"), "dim"),
 )
 _STYLE = {kind: style for kinds, style in _STYLES for kind in kinds}

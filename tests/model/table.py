@@ -26,14 +26,10 @@ NOT_MODELLED = {
          "GLB_OUT_PERFCNT_INSERT"),
         "panthor 7.3 has no performance counters: requests are acknowledged, nothing is sampled"),
     **dict.fromkeys(
-        ("CSG_IN_ALLOW_COMPUTE", "CSG_IN_ALLOW_FRAGMENT", "CSG_IN_ALLOW_OTHER"),
-        "no shader runs: there are no endpoints to allow or deny"),
-    **dict.fromkeys(
         ("CSG_IN_ITER_TRACE_CONFIG", "CS_IN_INSTR_CONFIG", "CS_IN_INSTRBUF_SIZE",
          "CS_IN_INSTRBUF_BASE", "CS_IN_INSTRBUF_OFFSET_PTR"),
         "instrumentation buffers are not used by panthor; their format is not public"),
     "GLB_IN_POWEROFF_TIMER": "the firmware's power is only visible in a trace point of the driver",
-    "GLB_IN_CORE_EN_MASK": "no shader runs: all cores that are there stay enabled",
     "CSG_CTL_FEATURES": "0 in all public images and left as it is",
     "CS_IN_HEAP_END": "the driver answers TILER_OOM with one chunk, HEAP_START equal to HEAP_END",
 }  # fmt: skip
@@ -41,9 +37,9 @@ NOT_MODELLED = {
 
 OUTSIDE = {
     "IPA_CONTROL (0x40000...)": "kbase only: reads 0",
-    "shader and tiler work of RUN_*": "needs the shader ISA: they take their time, nothing else",
-    "COMPUTE and FRAGMENT endpoints, exclusive ones": "no shader: told as requested",
-    "CS_CONFIG priority of a stream": "streams of a group take turns",
+    "shader and tiler work of RUN_*": "needs the shader ISA: they take the time of their cores, "
+    "nothing else",
+    "exclusive endpoints": "told as requested: panthor 7.3 names the bits and sets none",
     "TRACE_POINT, timeline, firmware log": "their format is not public",
     "caches": "host memory is coherent: flushes only count",
 }

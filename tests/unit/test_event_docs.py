@@ -23,6 +23,7 @@ BLOCK = re.compile(
     r"\n    mali_ev_begin\(&e, [\w>-]+, ([^;]+)\);\n(.*?)mali_ev_end\(&e\);", re.DOTALL
 )
 KEY = re.compile(r"mali_ev_(?:u64|bool|str|arr_begin|extents)\(&e, \"(\w+)\"")
+ENDPOINTS = re.findall(r'\{ "(\w+)", \d+, 0xf', (CORE / "endpoint.c").read_text())
 STRING = re.compile(r'"([a-z]+(?:-[a-z]+)*)"')
 
 
@@ -40,6 +41,7 @@ def model() -> dict[str, set[str]]:
     for block in BLOCK.finditer(SOURCE):
         kinds = STRING.findall(block[1]) or helper_kinds(block.start())
         fields = set(KEY.findall(block[2])) | ({"perm"} if "mali_ev_perm(" in block[2] else set())
+        fields |= set(ENDPOINTS) if "mali_ev_endpoints(" in block[2] else set()
         for kind in kinds:
             found.setdefault(kind, set()).update(fields)
     return found

@@ -24,7 +24,7 @@ bool fw_start(Machine *m)
 
 void fw_global_init(Machine *m)
 {
-    mcu_w64(m, FW_GLB_IN_VA + GLB_IN_CORE_EN_MASK, 0x50005);
+    mcu_w64(m, FW_GLB_IN_VA + GLB_IN_CORE_EN_MASK, m->gpu->row->shader_present);
     mcu_w32(m, FW_GLB_IN_VA + GLB_IN_POWEROFF_TIMER, 611);
     mcu_w32(m, FW_GLB_IN_VA + GLB_IN_PROGRESS_TIMER, 2500);
     mcu_w32(m, FW_GLB_IN_VA + GLB_IN_IDLE_TIMER, 49); /* 0.8 ms at 62.5 MHz */
@@ -144,7 +144,8 @@ static void queue_bind(Machine *m, TGroup *g, unsigned j)
 
 void grp_bind(Machine *m, TGroup *g, unsigned slot, unsigned as, uint32_t state)
 {
-    uint64_t in = FW_CSG_IN_VA(slot);
+    uint64_t in = FW_CSG_IN_VA(slot), cores = m->gpu->row->shader_present;
+    unsigned n = (unsigned)__builtin_popcountll(cores);
 
     g->slot = slot;
     g->as = as;
@@ -152,10 +153,13 @@ void grp_bind(Machine *m, TGroup *g, unsigned slot, unsigned as, uint32_t state)
     for (unsigned j = 0; j < g->nq; j++) {
         queue_bind(m, g, j);
     }
-    mcu_w64(m, in + CSG_IN_ALLOW_COMPUTE, 0x50005);
-    mcu_w64(m, in + CSG_IN_ALLOW_FRAGMENT, 0x50005);
+    mcu_w64(m, in + CSG_IN_ALLOW_COMPUTE, cores);
+    mcu_w64(m, in + CSG_IN_ALLOW_FRAGMENT, cores);
     mcu_w32(m, in + CSG_IN_ALLOW_OTHER, 1);
-    mcu_w32(m, in + CSG_IN_ENDPOINT_REQ, 2u << 28 | 1 << 16 | 4 << 8 | 4);
+    mcu_w32(m, in + CSG_IN_ENDPOINT_REQ, 2u << 28 | 1 << 16 | n << 8 | n);
+    if (!mcu_r64(m, in + CSG_IN_ENDPOINT_REQ2)) { /* looked at from interface 4.0 on */
+        mcu_w64(m, in + CSG_IN_ENDPOINT_REQ2, 2u << 28 | 1 << 16 | n << 8 | n);
+    }
     mcu_w32(m, in + CSG_IN_CONFIG, as);
     mcu_w64(m, in + CSG_IN_SUSPEND_BUF, g->suspend_va);
     mcu_w64(m, in + CSG_IN_PROTM_SUSPEND_BUF, g->protm_va);

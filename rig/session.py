@@ -24,15 +24,15 @@ from rig.guest.shell import AgentShell, GuestShell, RecordedShell
 from rig.guest.ssh import Ssh, SshTarget
 from rig.journal import NAME as JOURNAL
 from rig.journal import Entry, Journal
+from rig.knobs import Knobs
 from rig.leftovers import INITRD, RAM
-from rig.machine import snapshot
-from rig.machine.launch import FIREWALL, Flavour, GpuSpec, LaunchSpec
+from rig.machine import recording, snapshot
+from rig.machine.icount import Icount
+from rig.machine.launch import AGENT, Flavour, GpuSpec, LaunchSpec
 from rig.machine.process import Janitor
 from rig.machine.vm import Vm
 from rig.testbed import TestBed
 
-GPU_PATH = "/machine/peripheral/gpu"
-FIREWALL_PATH = f"/machine/peripheral/{FIREWALL}"
 HOST_KEY = "host_key.pub"
 """In a snapshot's folder: whom its guests' sshd must turn out to be."""
 SEED_BYTES = 32
@@ -71,7 +71,7 @@ class Start:
 BOOT = Start()
 
 
-class Session:
+class Session(Knobs):
     """Boots or restores on entry, until a shell and the agent are there; on exit nothing runs."""
 
     def __init__(
@@ -86,6 +86,7 @@ class Session:
         self.config = config or GuestConfig()
         self.start = start
         self.timings: dict[str, float] = {}
+        self._agent: Agent | None = None
         self._stack = ExitStack()
 
     def __enter__(self) -> Session:
@@ -123,6 +124,11 @@ class Session:
         self.timings["prepare"] = time.monotonic() - started
         started = time.monotonic()
         self.vm = self._stack.enter_context(Vm(spec, journal=self.journal))
+        if self.bed.options.record:
+            self._agent = self._connect()
+            self.recorder = self._stack.enter_context(
+                recording.Recorder(self.vm.qmp, self.run_dir, AGENT)
+            )
         with self.journal.step("stage", "boot"):
             self.vm.wait_ready(scaled(BOOT_S))
         if self.bed.root:  # others leave the agent alone until somebody asks for it
@@ -183,7 +189,7 @@ class Session:
 
     def spec(self) -> LaunchSpec:
         """The machine, without an initramfs."""
-        config = self.config
+        config, record = self.config, self.bed.options.record
         return LaunchSpec(
             qemu=self.bed.qemu / "bin" / "qemu-system-aarch64",
             flavour=config.flavour,
@@ -192,13 +198,20 @@ class Session:
             run_dir=self.run_dir,
             ram_file=self.run_dir / RAM,
             flash=self.bed.firmware / "flash.bin" if config.flavour == "secure" else None,
-            smp=config.smp,
+            smp=1 if record else config.smp,
             memory_mib=config.memory_mib * self.bed.flavour.memory,
             gpu=self._gpu_spec(),
             firewall=self.bed.options.firewall,
             disk=self.bed.root.disk if self.bed.root else None,
             network=self.bed.options.net,
+            paused=record,
+            icount=self._icount(),
         )
+
+    def _icount(self) -> Icount | None:
+        options = self.bed.options
+        log = self.run_dir / recording.LOG if options.record else None
+        return Icount(log=log) if options.icount or options.record else None
 
     def _gpu_spec(self) -> GpuSpec:
         options = self.bed.options
@@ -217,8 +230,11 @@ class Session:
 
     def _initrd(self, host_key: KeyPair) -> Path:
         """Userland, modules, MCU firmware and this run's keys: the kernel unpacks them in turn."""
-        path = self.run_dir / INITRD  # 14 MB a run; the parts are kept
-        self._stack.callback(Janitor([path]).close)
+        if self.bed.options.record:
+            path = self.run_dir / recording.INITRD
+        else:
+            path = self.run_dir / INITRD  # 14 MB a run; the parts are kept
+            self._stack.callback(Janitor([path]).close)
         with path.open("wb") as initrd:
             initrd.write(self.bed.rootfs.read_bytes())
             if self.start.plain:
@@ -234,9 +250,13 @@ class Session:
     @cached_property
     def agent(self) -> Agent:
         """The agent behind the virtio-serial port."""
+        agent = self._agent or self._connect()
+        agent.hello(scaled(BOOT_S))
+        return agent
+
+    def _connect(self) -> Agent:
         agent = Agent(self.vm.agent_socket, health=self.vm.agent_health)
         self._stack.callback(agent.close)
-        agent.hello(scaled(BOOT_S))
         return agent
 
     @cached_property
@@ -275,25 +295,5 @@ class Session:
         """Note where the guest's virtual time stands against the host's, if QEMU still answers."""
         before = time.monotonic_ns()
         with suppress(RigError):  # for the reader of the report only: never a verdict
-            vns = int(self.vm.qmp.qom_get(GPU_PATH, "virtual-ns"))
+            vns = self.virtual_ns()
             self.journal.add(Entry((before + time.monotonic_ns()) // 2, "anchor", str(vns)))
-
-    def counter(self, name: str) -> int:
-        """One counter of the device, read past the guest."""
-        return int(self.vm.qmp.qom_get(GPU_PATH, f"counter-{name}"))
-
-    def strikes(self, fault: str) -> int:
-        """How often a row of the fault plan has had an effect since this QEMU started."""
-        return int(self.vm.qmp.qom_get(GPU_PATH, f"strikes-{fault}"))
-
-    def denials(self) -> int:
-        """How many accesses the firewall denied, read past the guest."""
-        return int(self.vm.qmp.qom_get(FIREWALL_PATH, "counter-denials"))
-
-    def protect(self, start: int, size: int) -> None:
-        """Close physical memory to CPUs: in the direct flavour nobody in the guest can."""
-        self.vm.qmp.qom_set(FIREWALL_PATH, "protect", f"{start:#x}+{size:#x}")
-
-    def set_fault(self, name: str, value: int) -> None:
-        """One row of the fault plan while the guest runs; 0 is off."""
-        self.vm.qmp.qom_set(GPU_PATH, f"fault-{name}", value)

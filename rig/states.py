@@ -200,7 +200,9 @@ def inputs_of(bed: TestBed, entry: Entry, turn: int = 1) -> dict[str, str]:
         "firmware": bed.firmware.name,
         "rootfs": bed.rootfs.parent.name,
         "mcu": bed.mcu_firmware.parent.name,
-        "start": f"{'boot' if options.boots else 'snapshot'} {options.rootfs} {options.net}",
+        "start": f"{'boot' if options.boots else 'snapshot'} {options.rootfs} {options.net}"
+        + " icount" * options.icount
+        + " record" * options.record,
         "device": (
             f"{options.gpu} {options.coherent} {options.soc} {sorted(options.faults)} "
             f"firewall={options.firewall}"

@@ -75,6 +75,10 @@ class Options:
     """Ask apt for newer versions of what was fetched before."""
     cold: bool = False
     """Boot every guest instead of restoring a snapshot."""
+    icount: bool = False
+    """Guests by counted instructions: a busy host slows them down, and starves none."""
+    record: bool = False
+    """Guests with one CPU, by counted instructions, that can be replayed."""
     soak: bool = False
     """Scenarios that repeat something do so ten times as often."""
 
@@ -90,14 +94,16 @@ class Options:
             CsffwRecipe(override=self.mcu_fw).content()
         if self.keep_disk is not None and self.rootfs != "debian":
             raise usage("there is no disk to keep", "add --rootfs debian")
+        if self.record and self.rootfs == "debian":
+            raise usage("a guest with a disk cannot be recorded", "leave --rootfs debian out")
         for path in self.patch_paths():
             if not path.exists():
                 raise usage(f"no series at {path}", "give a folder of *.patch files or an mbox")
 
     @property
     def boots(self) -> bool:
-        """Whether guests are booted: a snapshot holds no disk."""
-        return self.cold or self.rootfs == "debian"
+        """Whether guests are booted: a snapshot holds no disk, a recording begins at power-on."""
+        return self.cold or self.record or self.rootfs == "debian"
 
     def patch_paths(self) -> tuple[Path, ...]:
         """The series to apply, in order, the mutant last."""

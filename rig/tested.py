@@ -31,7 +31,8 @@ PARTS: Mapping[str, tuple[str, str]] = {
     "mcu_firmware": ("csffw", "mali_csffw.bin"),
 }
 """Attribute of the test bed -> kind in the store, and the file in the folder that it names."""
-_SAME = ("gpu", "soak", "firewall", "cold", "coherent", "soc", "rootfs", "debug")
+_SAME = ("gpu", "soak", "firewall", "cold", "coherent", "soc", "rootfs", "debug", "icount",
+         "record")  # fmt: skip
 """Options of the same name that a bundle is opened with again."""
 
 
@@ -72,6 +73,8 @@ class Inputs(msgspec.Struct):
     soc: Soc = "rk3588"
     rootfs: Rootfs = "initramfs"
     debug: bool = False
+    icount: bool = False
+    record: bool = False
 
 
 @cache
@@ -98,6 +101,8 @@ def inputs_of(bed: TestBed) -> Inputs:
         soc=options.soc,
         rootfs=options.rootfs,
         debug=options.debug,
+        icount=options.icount,
+        record=options.record,
         soak=options.soak,
         firewall=options.firewall,
         artifacts={part: _folder(bed, part).name for part in PARTS},

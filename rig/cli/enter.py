@@ -42,16 +42,21 @@ def command(*, stage: str, again: bool, folder: Path) -> int:
     ui.say(f"its launch line then: {guest_dir / 'qemu.cmdline'}")
     if again:
         return _again(bed, guest)
-    config = GuestConfig(
+    config = config_of(guest, record)
+    with opened(bed, new_run_dir(bed.builder.store, "enter"), config, stage) as session:
+        ui.say(f"stage {stage}; logs and device events: {session.run_dir}")
+        keep(session, "You left the console", attached=True)
+    return 0
+
+
+def config_of(guest: Guest, record: Run) -> GuestConfig:
+    """How a guest of a run was different from the default one."""
+    return GuestConfig(
         "secure" if guest.flavour == "secure" else "direct",
         {name: n for name, n in guest.faults.items() if name not in record.inputs.faults},
         smp=guest.smp,
         memory_mib=guest.memory_mib,
     )
-    with opened(bed, new_run_dir(bed.builder.store, "enter"), config, stage) as session:
-        ui.say(f"stage {stage}; logs and device events: {session.run_dir}")
-        keep(session, "You left the console", attached=True)
-    return 0
 
 
 def _again(bed: TestBed, guest: Guest) -> int:

@@ -31,6 +31,7 @@ _COMMANDS = {
     "ssh": "an ssh session in a guest at the stage you name",
     "cp": "copy files into a guest that runs, or out of it",
     "enter": "boot again what a run recorded, and look around",
+    "replay": "a recorded guest once more, instruction by instruction, and compare",
     "gdb": "gdb on a guest, with the symbols of its kernel and modules",
     "inspect": "the driver's state read out of a guest's memory, beside the device's",
     "dump": "a guest's memory and registers as a vmcore",

@@ -46,6 +46,13 @@ _FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
     metavar="N",
     help="Run everything N times; a scenario whose runs disagree is a FLAKE and fails.",
 )
+@click.option(
+    "--icount",
+    is_flag=True,
+    help="Count instructions for virtual time: a busy host cannot starve a guest.",
+)
+@click.option("--record", is_flag=True,
+              help="Record guests, booted with one CPU, for `rig replay`.")  # fmt: skip
 @click.option("--soak", is_flag=True, help="Repeat ten times as often what scenarios repeat.")
 @click.option(
     "--stop-on-failure",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from rig.errors import usage
+from rig.machine.icount import Icount
 
 Flavour = Literal["secure", "direct"]
 Soc = Literal["rk3588", "mt8196"]
@@ -25,6 +26,8 @@ RAM_BASE = 0x4000_0000
 """Guest-physical address of the first byte of RAM on `virt`."""
 UNIX_PATH_MAX = 107
 """Longest path of a UNIX socket, bytes (sun_path less its NUL)."""
+AGENT = "agent"
+"""Id of the chardev that leads to the agent, and name of its socket."""
 AGENT_PORT = "agent-port"
 """Id of the agent's port: QEMU reports its opening and closing only for a port with an id."""
 FIREWALL = "firewall"
@@ -118,6 +121,8 @@ class LaunchSpec:
     """Start with the CPUs stopped (``-S``); `Vm` does, to attach before the first byte."""
     incoming: Path | None = None
     """State file of a snapshot: wait until told to load it instead of booting; logs go on."""
+    icount: Icount | None = None
+    """Count instructions, with all CPUs on one thread; None: as the host's clock goes."""
     extra: tuple[str, ...] = ()
     """Further arguments, verbatim, last."""
 
@@ -173,6 +178,7 @@ class LaunchSpec:
             *self._gpu(),
             *(["-S"] if self.paused else []),
             *(["-incoming", "defer"] if self.incoming else []),
+            *(self.icount.arguments(self.flavour, AGENT) if self.icount else []),
             *self.extra,
         ]
 
@@ -204,7 +210,7 @@ class LaunchSpec:
             *("-name", "panthor-rig,debug-threads=on"),
             *("-nodefaults", "-no-user-config", "-display", "none"),
             *("-machine", _option(self.machine, **board)),
-            *("-accel", "tcg,thread=multi"),
+            *("-accel", f"tcg,thread={'single' if self.icount else 'multi'}"),
             *("-cpu", self.cpu, "-smp", str(self.smp), "-m", f"{self.memory_mib}M"),
             *("-object", memory),
             *("-action", "reboot=shutdown,shutdown=poweroff"),
@@ -223,23 +229,21 @@ class LaunchSpec:
     def _consoles(self) -> list[str]:
         # The log file belongs to the chardev: what is printed before somebody attaches is kept.
         log = str(self.console_log)
-        line = [
-            *(
-                "-chardev",
-                self._socket("console", logfile=log, logappend=self.incoming is not None),
-            ),
-            *("-serial", "chardev:console"),
-        ]
+        told = self._socket("console", logfile=log, logappend=self.incoming is not None)
+        if self._replays:
+            told = _option("file", id="console", path=log)
+        line = ["-chardev", told, "-serial", "chardev:console"]
         if self.flavour == "secure":
             secure = _option("file", id="secure", path=str(self.secure_log), **self._again())
             line += ["-chardev", secure, "-serial", "chardev:secure"]
         return line
 
     def _control(self) -> list[str]:
+        nobody = _option("file", id=AGENT, path="/dev/null")
         return [
-            *("-chardev", self._socket("agent")),
+            *("-chardev", nobody if self._replays else self._socket(AGENT)),
             *("-device", "virtio-serial-device"),
-            *("-device", f"virtserialport,id={AGENT_PORT},chardev=agent,name=rig.agent"),
+            *("-device", f"virtserialport,id={AGENT_PORT},chardev={AGENT},name=rig.agent"),
             *("-chardev", self._socket("qmp"), "-mon", "chardev=qmp,mode=control"),
             *("-chardev", self._socket("qmp-user"), "-mon", "chardev=qmp-user,mode=control"),
             *("-device", "virtio-rng-device"),
@@ -267,6 +271,10 @@ class LaunchSpec:
             return []
         events = _option("file", id="gpuev", path=str(self.events_log), **self._again())
         return ["-chardev", events, "-device", self.gpu.option()]
+
+    @property
+    def _replays(self) -> bool:
+        return self.icount is not None and self.icount.replays
 
     def _again(self) -> dict[str, Property]:
         """For a log file: go on behind what was said before the snapshot."""

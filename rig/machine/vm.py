@@ -20,7 +20,7 @@ from rig.gpu.events import EventLog
 from rig.guest.console import Console
 from rig.journal import Clocks, Journal
 from rig.leftovers import SOCKET_PREFIX, SOCKETS
-from rig.machine.launch import AGENT_PORT, RAM_BASE, LaunchSpec
+from rig.machine.launch import AGENT, AGENT_PORT, RAM_BASE, LaunchSpec
 from rig.machine.process import ChildProcess, Janitor
 from rig.machine.qmp import Qmp
 from rig.machine.ram import FileRam, GuestRam, ProcessRam, exclusive
@@ -80,7 +80,7 @@ class Vm:
     @property
     def agent_socket(self) -> Path:
         """Socket of the guest agent's virtio-serial port."""
-        return self.spec.socket("agent")
+        return self.spec.socket(AGENT)
 
     @property
     def user_monitor(self) -> Path:
@@ -96,7 +96,7 @@ class Vm:
         deadline = time.monotonic() + self._start_timeout
         self._check_files()
         self.spec.run_dir.mkdir(parents=True, exist_ok=True)
-        sockets = _socket_folder()
+        sockets = socket_folder()
         self._stack.callback(shutil.rmtree, sockets, ignore_errors=True)
         if self._wanted.ram_shared:
             self._stack.enter_context(exclusive(self._wanted.ram_file))
@@ -242,7 +242,8 @@ class Vm:
         self._stack.close()
 
 
-def _socket_folder() -> Path:
+def socket_folder() -> Path:
+    """A new private folder whose path is short enough for sockets."""
     folder = _short_folder()
     try:
         return Path(tempfile.mkdtemp(prefix=SOCKET_PREFIX, dir=folder))

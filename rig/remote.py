@@ -32,6 +32,8 @@ import msgspec
 
 from rig import bundle, catalogue, tested
 from rig.errors import FailureClass, RigError, infra
+from rig.hold import hold
+from rig.leftovers import JOB, job_folder
 from rig.runner import run
 from rig.store import MANIFEST, Artifact, Store
 from rig.ui import Reporter
@@ -202,16 +204,15 @@ def work(data: bytes) -> bytes:
 
     A process that was killed is a result of class LOST: the job may be given again.
     """
-    with tempfile.TemporaryDirectory(prefix="rig-job-") as folder:
-        (Path(folder) / "job").write_bytes(data)
+    with job_folder(data) as folder:
         with subprocess.Popen(
-            [sys.executable, "-m", "rig.remote", folder],
+            [sys.executable, "-m", "rig.remote", str(folder)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         ) as child:  # fmt: skip
             _running.add(child)
             _out, err = child.communicate()
             _running.discard(child)
-        file = Path(folder) / "result"
+        file = folder / "result"
         if file.exists():
             return file.read_bytes()
         last = err.decode(errors="replace").strip().splitlines()[-1:] or ["it was killed"]
@@ -233,7 +234,8 @@ def main(folder: Path) -> None:
     if ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM) != 0:
         raise infra("this kernel cannot end a job with its worker")
     worker = os.getppid()
-    job = msgspec.msgpack.decode((folder / "job").read_bytes(), type=Job)
+    hold(folder / JOB)
+    job = msgspec.msgpack.decode((folder / JOB).read_bytes(), type=Job)
     try:
         result = _judged(job, folder)
     except RigError as error:

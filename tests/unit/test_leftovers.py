@@ -6,9 +6,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from rig.leftovers import sweep
+import pytest
+
+from rig.leftovers import JOB, job_folder, sweep, sweep_jobs
 from rig.runner import new_run_dir
 from rig.store import Store
 
@@ -66,3 +69,20 @@ def test_the_next_run_sweeps_what_is_over_and_leaves_alone_what_is_not(tmp_path:
         other.stdin.close()
     new_run_dir(store)
     assert not (live / "initrd.cpio").exists()
+
+
+def test_jobs_of_killed_workers_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sockets = tmp_path / "rig-abc"
+    sockets.mkdir()
+    left = tmp_path / "rig-job-left"
+    killed_run(left / "run", sockets)
+    (left / JOB).write_text("x")
+    (tmp_path / "rig-job-empty").mkdir()
+    with job_folder(b"mine") as folder:
+        assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+        with job_folder(b"another") as other:
+            sweep_jobs()
+            assert (folder / JOB).read_bytes() == b"mine"
+            assert (other / JOB).read_bytes() == b"another"
+    assert not any(tmp_path.iterdir())

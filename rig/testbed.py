@@ -12,13 +12,14 @@ from rig import deadlines
 from rig.artifacts.csffw import CsffwRecipe
 from rig.artifacts.firmware import FirmwareRecipe
 from rig.artifacts.kernel import DEBUG, RIG, Flavour, ModulesRecipe
+from rig.artifacts.kernel import TYR as TYR_KERNEL
 from rig.artifacts.qemu import QemuRecipe
 from rig.artifacts.recipe import Builder
 from rig.artifacts.rootfs import RootfsRecipe
 from rig.artifacts.sources import SourceSpec
 from rig.errors import FailureClass, RigError, usage
 from rig.gpu.rows import GpuRow, gpu_row, require_faults
-from rig.kernel.contract import Contract, Detected, by_name, detect
+from rig.kernel.contract import TYR, Contract, Detected, by_name, detect
 from rig.kernel.module import ModuleInfo, module_info
 from rig.kernel.patches import load_series
 from rig.kernel.repo import KernelRepo, Tree, require_kernel
@@ -53,6 +54,8 @@ class Options:
     gpu: str = "g610"
     debug: bool = False
     """The slow kernel: KASAN, lockdep, kmemleak, DMA-API checks, UBSAN."""
+    tyr: bool = False
+    """A kernel with Rust, for the family tyr alone; without a series, which are all panthor's."""
     coherent: bool = False
     """The GPU sees the CPU's caches: `dma-coherent` and ACE-Lite, unlike an RK3588."""
     soc: Soc = "rk3588"
@@ -92,6 +95,8 @@ class Options:
         require_faults(self.faults)
         if self.mcu_fw is not None:
             CsffwRecipe(override=self.mcu_fw).content()
+        if self.tyr and self.debug:
+            raise usage("no kernel has both Rust and KASAN here", "drop --debug or --tyr")
         if self.keep_disk is not None and self.rootfs != "debian":
             raise usage("there is no disk to keep", "add --rootfs debian")
         if self.record and self.rootfs == "debian":
@@ -109,7 +114,7 @@ class Options:
         """The series to apply, in order, the mutant last."""
         series = self.series
         if series is None:
-            series = (DEFAULT_SERIES,) if self.kernel is None else ()
+            series = (DEFAULT_SERIES,) if self.kernel is None and not self.tyr else ()
         patch = mutant_patch(self.mutant) if self.mutant else None
         return (*series, *([patch] if patch and patch.parent == MUTANTS else []))
 
@@ -159,6 +164,8 @@ class TestBed:
     @property
     def flavour(self) -> Flavour:
         """The kernel's configuration."""
+        if self.options.tyr:
+            return TYR_KERNEL
         return DEBUG if self.options.debug else RIG
 
     @cached_property
@@ -235,6 +242,8 @@ class TestBed:
     @cached_property
     def contract(self) -> Detected:
         """The contract that the built module speaks."""
+        if self.options.tyr:
+            return Detected(TYR, "--tyr asks for the Rust driver")
         return detect(self.panthor)
 
     @cached_property

@@ -32,7 +32,7 @@ PARTS: Mapping[str, tuple[str, str]] = {
 }
 """Attribute of the test bed -> kind in the store, and the file in the folder that it names."""
 _SAME = ("gpu", "soak", "firewall", "cold", "coherent", "soc", "rootfs", "debug", "icount",
-         "record")  # fmt: skip
+         "record", "tyr")  # fmt: skip
 """Options of the same name that a bundle is opened with again."""
 
 
@@ -75,6 +75,7 @@ class Inputs(msgspec.Struct):
     debug: bool = False
     icount: bool = False
     record: bool = False
+    tyr: bool = False
 
 
 @cache
@@ -103,6 +104,7 @@ def inputs_of(bed: TestBed) -> Inputs:
         debug=options.debug,
         icount=options.icount,
         record=options.record,
+        tyr=options.tyr,
         soak=options.soak,
         firewall=options.firewall,
         artifacts={part: _folder(bed, part).name for part in PARTS},
@@ -133,7 +135,8 @@ def arguments_of(options: Options) -> list[str]:
         out += ["--series", str(path)]
     if options.series == ():
         out.append("--no-series")
-    out += [f"--{name}" for name in ("cold", "coherent", "net", "debug") if getattr(options, name)]
+    flags = ("cold", "coherent", "net", "debug", "tyr")
+    out += [f"--{name}" for name in flags if getattr(options, name)]
     for fault, value in options.faults:
         out += ["--fault", f"{fault}={value}"]
     if not options.firewall:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from rig.artifacts import quick
+from rig.artifacts import quick, rust
 from rig.artifacts.recipe import Builder, Job, Recipe, tool_version
 from rig.artifacts.sources import files_digest
 from rig.errors import FailureClass, RigError
@@ -52,6 +52,8 @@ class Flavour:
     """How much more memory its guests need."""
     slower: float = 1.0
     """How much slower its guests are: deadlines are stretched by it."""
+    rust: bool = False
+    """Some of it is written in Rust."""
 
     def load(self) -> Fragments:
         """The fragments' text and what they demand."""
@@ -61,6 +63,7 @@ class Flavour:
 RIG = Flavour("rig", ("base", "rig", "trace"))
 DEBUG = Flavour("debug", ("base", "rig", "trace", "debug"), memory=2, slower=8.0)
 """KASAN's shadow takes an eighth of the memory; its quarantine, lockdep and kmemleak want more."""
+TYR = Flavour("tyr", ("base", "rig", "trace", "tyr"), rust=True)
 
 
 class KernelBuild:
@@ -72,6 +75,8 @@ class KernelBuild:
         self.objdir = repo.objdir(flavour.name)
         self.objdir.mkdir(exist_ok=True)
         job.env.update(_REPRODUCIBLE)
+        if flavour.rust:
+            job.env.update(rust.environment(job.builder.get(rust.RustRecipe()).path))
 
     def make(self, *argv: str, what: str, steps: int = 0) -> None:
         """One `make` in the source tree with the output folder set."""
@@ -165,6 +170,7 @@ class ImageRecipe(Recipe):
             # what panthor selects is built into the Image or into other modules
             "panthor-kconfig": _digest(self.repo.read(self.tree, f"{PANTHOR}/Kconfig")),
             "config": self.flavour.load().digest,
+            **({"rust": builder.get(rust.RustRecipe()).key} if self.flavour.rust else {}),
             "gcc": tool_version(f"{CROSS}gcc", "--version"),
             "binutils": tool_version(f"{CROSS}ld", "--version"),
         }

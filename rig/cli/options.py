@@ -38,6 +38,7 @@ _MACHINE = (
                  help="Row of the GPU table (docs/adding.md)."),
     click.option("--debug", is_flag=True,
                  help="The slow kernel: KASAN, lockdep, kmemleak, DMA-API checks."),
+    click.option("--tyr", is_flag=True, help="The Rust driver, in a kernel of its own."),
     click.option("--coherent", is_flag=True, help="The GPU sees the CPU's caches."),
     click.option("--soc", type=click.Choice(["rk3588", "mt8196"]), default="rk3588",
                  show_default=True, help="Whose GPU node the device tree has."),

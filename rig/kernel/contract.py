@@ -32,7 +32,10 @@ HEAP_PHANDLE = Contract(
     "heap-phandle", f"device-tree property {HEAP_PROPERTY} (phandle and id), probe deferral"
 )
 PROTM_INIT = Contract("protm-init", f"memory handed in by user space, ioctl {PROTM_IOCTL}")
-CONTRACTS = {contract.name: contract for contract in (BASE, HEAP_NAME, HEAP_PHANDLE, PROTM_INIT)}
+TYR = Contract("tyr", "no panthor but the Rust driver, which boots the MCU and answers one query")
+CONTRACTS = {
+    contract.name: contract for contract in (BASE, HEAP_NAME, HEAP_PHANDLE, PROTM_INIT, TYR)
+}
 
 
 @dataclass(frozen=True)

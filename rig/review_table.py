@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _OPEN = "no scenario yet"
-_PROTM_INIT = "of the contract protm-init: shown by its family, on its series and its mutants only"
 _WORDS = "nothing to run: it is about the words of a comment"
 
 
@@ -23,6 +22,8 @@ class Review:
     """What a driver without the defect does."""
     unshown: str = ""
     """Why no scenario and mutant show it; empty: they must."""
+    on: str = ""
+    """The only contract or series that can show it, with mutants of that; empty: any can."""
 
 
 REVIEWS = (
@@ -70,7 +71,9 @@ REVIEWS = (
         "T-4g", "the probe waits as long as the heap is missing, and ends when OP-TEE brings it"
     ),
     Review("T-4g2", "a heap that binds no device does not end the wait, the next binding does"),
-    Review("T-4h", "memory that comes after the boot takes exactly one slow reset", _PROTM_INIT),
+    Review(
+        "T-4h", "memory that comes after the boot takes exactly one slow reset", on="protm-init"
+    ),
     Review(
         "T-4i",
         "ordinary memory as the protected section: the boot is fine, the entry faults",
@@ -81,7 +84,7 @@ REVIEWS = (
     Review(
         "T-4k",
         "the privileged call: capabilities, second and concurrent calls, wrong buffers",
-        _PROTM_INIT,
+        on="protm-init",
     ),
     Review("T-4l", "the labels of the two suspend buffers in debugfs are not swapped"),
     Review("T-4m", "an exhausted heap fails the next group, and only that"),
@@ -151,6 +154,8 @@ REVIEWS = (
     Review("T-8a", "unknown flags, sizes of queries, and what is told without a heap"),
     Review("T-8b", "a protected group without support is refused, and none is half made"),
     Review("T-8c", "sizes asked for right behind a reset are never 0", _OPEN),
-    Review("T-8d", "a suspend buffer of the user that is too small, or given twice", _PROTM_INIT),
+    Review(
+        "T-8d", "a suspend buffer of the user that is too small, or given twice", on="protm-init"
+    ),
     Review("T-8e", "the comment above the driver's version names what came with it", _WORDS),
 )

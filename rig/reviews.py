@@ -2,8 +2,10 @@
 """Which review findings the results on disk show: id -> scenarios -> mutants -> contracts.
 
 A finding is shown by a scenario that speaks to it, passed on the contract, and failed, for
-the right reason, on a mutant that has the defect. Both are read from `run.json` and
-`matrix.json`; what scenarios and mutants merely say of themselves counts for nothing.
+the right reason, on a mutant that has the defect. A finding that only one contract or series
+can have (`Review.on`) is shown there, whatever contract is asked for. Both are read from
+`run.json` and `matrix.json`; what scenarios and mutants merely say of themselves counts for
+nothing.
 """
 
 from __future__ import annotations
@@ -28,8 +30,9 @@ class Evidence:
 
     passed: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
     """(finding, scenario) -> contracts or series that it passed on."""
-    killed: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
-    """(finding, scenario) -> mutants with the finding that it failed on, as it had to."""
+    killed: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    """(finding, scenario) -> mutants with the finding that it failed on, as it had to, and the
+    series that each goes on top of."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def _add_teeth(found: Evidence, matrix: Matrix, speaks: dict[str, tuple[str, ...
             if not (cell.good and cell.wanted == cell.outcome == _FAIL):
                 continue
             for name in set(line.reviews).intersection(speaks.get(cell.scenario, ())):
-                found.killed.setdefault((name, cell.scenario), {})[line.name] = None
+                found.killed.setdefault((name, cell.scenario), {})[line.name] = line.contract
 
 
 def label(run: Run) -> str:
@@ -100,18 +103,20 @@ def label(run: Run) -> str:
 
 
 def judge(found: Evidence, contract: str, reviews: Sequence[Review] = REVIEWS) -> list[Shown]:
-    """Each finding with what shows it on `contract`, in the table's order."""
+    """Each finding with what shows it on `contract`, or on its own, in the table's order."""
     return [Shown(review, _proofs(found, contract, review)) for review in reviews]
 
 
 def _proofs(
     found: Evidence, contract: str, review: Review
 ) -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
+    """A finding of one contract or series counts there, and by the mutants of that, only."""
     proofs = []
     for (name, scenario), contracts in found.passed.items():
-        mutants = found.killed.get((name, scenario), {})
-        if name == review.id and contract in contracts and mutants:
-            proofs.append((scenario, tuple(mutants), tuple(contracts)))
+        bases = found.killed.get((name, scenario), {})
+        mutants = tuple(mutant for mutant in bases if review.on in ("", bases[mutant]))
+        if name == review.id and (review.on or contract) in contracts and mutants:
+            proofs.append((scenario, mutants, tuple(contracts)))
     return tuple(sorted(proofs))
 
 

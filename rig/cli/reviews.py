@@ -16,7 +16,8 @@ from rig.ui import output
 @click.command("reviews")
 @click.argument("runs", nargs=-1, metavar="[RUN_DIR]...", type=click.Path(path_type=Path))
 @click.option("--contract", default="heap-name", show_default=True, metavar="NAME",
-              help="Contract or series on which the scenarios must have passed.")  # fmt: skip
+              help="Contract or series on which the scenarios must have passed, but for "
+              "findings that only another one can show.")  # fmt: skip
 def command(runs: tuple[Path, ...], contract: str) -> int:
     """Which findings of the published series' reviews are shown by runs, and how.
 

@@ -31,7 +31,9 @@ def test_every_review_finding_is_shown(rig: Rig, kept: Path) -> None:
     teeth = [str(folder) for folder in kept.iterdir()]
     if len(teeth) < len(load()):
         pytest.skip("not every mutant was caught in this session")
-    done = command("reviews", str(rig().kept), *teeth)
+    runs = {str(rig().kept)}
+    runs |= {str(rig(*ARGUMENTS[review.on]).kept) for review in REVIEWS if review.on in ARGUMENTS}
+    done = command("reviews", *runs, *teeth)
     assert done.returncode == 0, done.stdout + done.stderr
     explained = [review for review in REVIEWS if review.unshown]
     shown = len(REVIEWS) - len(explained)

@@ -37,7 +37,9 @@ def test_each_is_claimed_by_a_scenario_and_its_killer_or_says_why_not() -> None:
     catalogue, mutants = entries(), load()
     for review in REVIEWS:
         scenarios = {entry.id for entry in catalogue if review.id in entry.reviews}
-        killed = {name for one in mutants if review.id in one.reviews for name in one.killers}
+        having = [one for one in mutants if review.id in one.reviews]
+        killed = {name for one in having for name in one.killers}
+        assert all(one.base == review.on for one in having if review.on), review.id
         assert bool(scenarios & killed) != bool(review.unshown), review.id
 
 
@@ -62,12 +64,12 @@ def ran(folder: Path, outcome: str = "PASS", **changed: object) -> Path:
     return folder
 
 
-def bitten(folder: Path, rig: str = "", **changed: object) -> Path:
+def bitten(folder: Path, rig: str = "", base: str = "heap-name", /, **changed: object) -> Path:
     """A mutant with T-4a, and what that scenario said to it."""
     cell = Cell(SCENARIO, "FAIL", "deferred", None, wanted="FAIL")
     for name, value in changed.items():
         setattr(cell, name, value)
-    line = Line("defer-on-empty", "it defers", [cell], reviews=("T-4a",))
+    line = Line("defer-on-empty", "it defers", [cell], base, reviews=("T-4a",))
     folder.mkdir()
     matrix = Matrix("teeth", "t", ["rig"], 0.0, [line], rig=rig or rig_version())
     bundle.save(folder / bundle.MATRIX, matrix)
@@ -86,6 +88,22 @@ def test_a_user_tree_and_a_series_are_told_apart(tmp_path: Path) -> None:
     folders = [ran(tmp_path / "a", patches=series), bitten(tmp_path / "b")]
     assert not judge(gather(folders), "heap-name", [REVIEW])[0].good
     assert judge(gather(folders), "heap-name-as-posted", [REVIEW])[0].good
+
+
+@pytest.mark.parametrize(
+    ("passed_on", "bitten_on", "good"),
+    [
+        ("protm-init", "protm-init", True),
+        ("heap-name", "protm-init", False),
+        ("protm-init", "heap-name", False),
+    ],
+)
+def test_a_finding_of_one_contract_is_shown_there_alone(
+    tmp_path: Path, passed_on: str, bitten_on: str, good: bool
+) -> None:
+    folders = [ran(tmp_path / "a", contract=passed_on), bitten(tmp_path / "b", "", bitten_on)]
+    (shown,) = judge(gather(folders), "heap-name", [Review("T-4a", "x", on="protm-init")])
+    assert shown.good == good
 
 
 @pytest.mark.parametrize(

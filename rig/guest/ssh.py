@@ -15,6 +15,7 @@ from types import TracebackType
 
 import paramiko
 
+from rig.deadlines import scaled
 from rig.errors import FailureClass, RigError, infra
 from rig.guest.keys import KeyPair
 from rig.guest.paths import GuestPath
@@ -24,7 +25,9 @@ from rig.guest.shell import Health, ShellResult, no_health, why_lost
 HOST = "127.0.0.1"
 USER = "root"
 _BANNER_SLICE_S = 0.5
-"""A connection made before the guest listens may never be answered: make a new one."""
+"""A connection made before the guest listens may never be answered: make a new one. Stretched
+as deadlines are: the sshd of a slow guest starts for each, and would be cut off each time."""
+_LONGEST_SLICE_S = 10.0
 _POLL_S = 0.02
 
 
@@ -107,7 +110,8 @@ class Ssh:
         while remaining(deadline):
             if (error := self._health()) is not None:
                 raise error
-            sock = self._banner_socket(min(_BANNER_SLICE_S, remaining(deadline)))
+            patience = min(scaled(_BANNER_SLICE_S), _LONGEST_SLICE_S)
+            sock = self._banner_socket(min(patience, remaining(deadline)))
             if sock is not None:
                 return sock
             time.sleep(_POLL_S)

@@ -132,6 +132,21 @@ def test_connecting_waits_for_a_banner(tmp_path: Path) -> None:
     assert caught.value.failure is FailureClass.HANG
 
 
+@pytest.mark.parametrize(("slower", "patience"), [(1, 0.5), (8, 4.0), (80, 10.0)])
+def test_a_slow_guest_is_given_time_for_its_banner(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, slower: float, patience: float
+) -> None:
+    """Each connection starts an sshd in the guest: one that is given up was a start for nothing."""
+
+    def look(_ssh: Ssh, timeout: float) -> None:
+        raise RigError(FailureClass.HANG, f"looked for {timeout:g} s")
+
+    monkeypatch.setattr("rig.guest.ssh.scaled", lambda seconds: seconds * slower)
+    monkeypatch.setattr(Ssh, "_banner_socket", look)
+    with pytest.raises(RigError, match=f"looked for {patience:g} s"):
+        Ssh(SshTarget(1, USER, HOST.public, tmp_path)).connect(1000)
+
+
 def test_connecting_ends_when_the_guest_does(tmp_path: Path) -> None:
     gone = RigError(FailureClass.LOST, "QEMU was killed")
     started = time.monotonic()

@@ -126,6 +126,7 @@ KERNEL_RULES = (
         "checker-off",
         _INFRA,
         r"(?P<what>BUG: MAX_\w+ too low!|DMA-API: debugging out of memory - disabling"
+        r"|DMA-API: cacheline tracking ENOMEM"
         r"|kmemleak: Cannot allocate a kmemleak_object|ODEBUG: Out of memory. ODEBUG disabled)",
         "a checker switched itself off: {what}",
     ),

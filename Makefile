@@ -32,11 +32,13 @@ bench: venv
 	.venv/bin/python -m tests.model.bench
 
 # 100 load/unload cycles, 1,000 broken firmware images and 1,000 groups' lives (`make run` has a
-# tenth of that), the same loads with the unmodified driver, 200 SIGKILLs of rig, QEMU and agent.
+# tenth of that), the same loads with the unmodified driver; 200 SIGKILLs of rig, workers, QEMU and
+# agent, and full disks; 1,000 scenario runs, half of them on a busy machine (they go on after a stop).
 soak: venv
 	$(RIG) run --soak suspend-buffer/cycles suspend-buffer/returned driver/reload parser-fuzz/images $(ARGS)
 	$(RIG) run --no-series driver/reload driver/pings $(ARGS)
 	RIG_KILLS=200 $(PYTEST) tests/guest/test_kills.py
+	.venv/bin/python -m tests.soak
 
 # What takes too long for CI: every GPU row and SoC node, every row of the fault plan, 64 groups
 # saved and restored while they work, every verdict from booted guests too, the teeth, the

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""SIGKILL at random instants: of the rig, of QEMU, of the agent. The next run works.
+"""SIGKILL at random instants: of the rig, a worker, QEMU, the agent. The next run works.
+
+So it does after a disk that is full at some point, with room for a random part of a run.
 
 ``RIG_KILLS`` says how many (20; `make soak` takes 200), ``RIG_SEED`` where the dice
 begin; the name of a test says who dies when, so that one can be repeated.
@@ -27,12 +29,15 @@ from rig.paths import REPO
 from rig.runner import new_run_dir, run
 from rig.store import Store
 from tests.guest.damage import HEAD, check_clean, fresh_bed, running, wait_not_running
+from tests.guest.test_bad_input_host import namespace
 
 KILLS = int(os.environ.get("RIG_KILLS", "20"))
 SEED = int(os.environ.get("RIG_SEED", "2"))
-VICTIMS = ("rig", "qemu", "agent")
+VICTIMS = ("rig", "qemu", "agent", "worker", "disk")
 LONGEST_S = 4.0
 """After this a run is over on a quiet machine; on a slow one the kills fall into its beginning."""
+LEAST_KIB, MOST_KIB = 4, 400
+"""Room on the disk that gets full: a run in a guest that was restored writes about 200 KiB."""
 AFTER = "RIG_TEST_KILL_AGENT_AFTER"
 SCENARIO = f"""
     import os
@@ -47,6 +52,10 @@ SCENARIO = f"""
         rig.wait_bound()
         for _ in range(10):
             rig.run("gpuctl", "job")
+
+    @scenario(flavour="direct")
+    def test_beside(rig: Scenario) -> None:
+        rig.load_panthor(heap=None)
 """
 RUN = """
     import sys
@@ -64,13 +73,18 @@ RUN = """
         bed = TestBed(Options(), Reporter())
         folder = new_run_dir(bed.builder.store, "kill")
         print(folder, flush=True)
-        verdicts = run(bed, entries(Path(sys.argv[1])), folder, jobs=1).verdicts
+        jobs = int(sys.argv[2])  # a scenario each; two have workers
+        verdicts = run(bed, entries(Path(sys.argv[1]))[:jobs], folder, jobs=jobs).verdicts
         print_verdicts(output(), "kill", verdicts)
         return exit_code(verdicts)
 
     main._Lazy.get_command = lambda *_: click.Command("x", callback=go)
     main.main(["x"])
 """
+
+
+TOLD = {"worker": "a worker of the run was killed", "disk": "no space left on the disk"}
+"""What is said when the run could not be finished."""
 
 
 def cases() -> Iterator[tuple[int, str, float]]:
@@ -90,15 +104,17 @@ def scenarios(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def check_a_run_passes(scenarios: Path) -> None:
     bed = fresh_bed()
-    (verdict,) = run(bed, entries(scenarios), new_run_dir(bed.builder.store, "kill")).verdicts
-    assert verdict.exit_code == 0, verdict.sentence
+    for verdict in run(bed, entries(scenarios), new_run_dir(bed.builder.store, "kill")).verdicts:
+        assert verdict.exit_code == 0, verdict.sentence
 
 
 @pytest.mark.parametrize(("number", "victim", "after"), list(cases()))
 def test_killed(scenarios: Path, number: int, victim: str, after: float) -> None:
     assert number < KILLS
+    jobs = "2" if victim == "worker" else "1"
     rig = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(RUN), str(scenarios)],
+        [*(small_disk(after) if victim == "disk" else ()),
+         sys.executable, "-c", textwrap.dedent(RUN), str(scenarios), jobs],
         cwd=REPO, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env={**os.environ, **({AFTER: str(after)} if victim == "agent" else {})},
     )  # fmt: skip
@@ -106,23 +122,39 @@ def test_killed(scenarios: Path, number: int, victim: str, after: float) -> None
         time.sleep(after)  # the instant is the test's input: nothing is waited for
         rig.kill()
     elif victim == "qemu":
-        kill_qemu(rig, after)
+        kill(rig, "qemu-system-aarch64", after)
+    elif victim == "worker":
+        kill(rig, str(scenarios), after)
     told = rig.communicate(timeout=300)[0]
     print(told)
-    if victim != "rig":
+    if victim in TOLD:
+        assert "Traceback" not in told
+        assert rig.returncode in (0, FailureClass.INFRA.exit_code), told
+        assert rig.returncode == 0 or TOLD[victim] in told
+    elif victim != "rig":
         check_told(rig.returncode, told)
     check_left(told)
 
 
-def kill_qemu(rig: subprocess.Popen[str], after: float) -> None:
-    """SIGKILL to the rig's QEMU, `after` s behind its start, unless it has ended by then."""
+def small_disk(after: float) -> tuple[str, ...]:
+    """A command in front: the folder of all runs is on a disk with room for a part of one."""
+    room = LEAST_KIB + int((MOST_KIB - LEAST_KIB) * after / LONGEST_S)
+    mount = f'mount -t tmpfs -o size={room}k none "$0" && exec "$@"'
+    return (*namespace(), "sh", "-c", mount, str(Store().root / "runs"))
+
+
+def kill(rig: subprocess.Popen[str], word: str, after: float) -> None:
+    """SIGKILL to the first process with `word` that the rig started, `after` s behind its start.
+
+    Unless it has ended by then.
+    """
     deadline = time.monotonic() + 120
-    while not (found := [pid for pid in running("qemu-system-aarch64") if below(pid, rig.pid)]):
-        assert time.monotonic() < deadline, "no QEMU was started"
+    while not (found := [pid for pid in running(word) if pid != rig.pid and below(pid, rig.pid)]):
+        assert time.monotonic() < deadline, f"no {word} was started"
         assert rig.poll() is None, rig.communicate()
         time.sleep(0.01)
     time.sleep(after)
-    for pid in found:
+    for pid in found[:1]:
         with suppress(ProcessLookupError):  # the run was over before
             os.kill(pid, signal.SIGKILL)
 
@@ -149,8 +181,8 @@ def check_told(code: int, told: str) -> None:
 def check_left(told: str) -> None:
     """No process, no big file, nothing half-written; and the run's records can be read."""
     first = told.splitlines()[:1]
-    if first and first[0].startswith("/"):
-        run_dir = Path(first[0])
+    # a disk that was full is gone, with what was on it
+    if first and first[0].startswith("/") and (run_dir := Path(first[0])).is_dir():
         wait_not_running("qemu-system", run_dir)
         wait_not_running("janitor", run_dir)
         for guest in (path for path in run_dir.iterdir() if path.is_dir()):

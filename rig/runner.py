@@ -8,6 +8,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -165,8 +166,12 @@ def _end(pool: ProcessPoolExecutor, workers: Sequence[BaseProcess]) -> None:
 
     `kill -INT` told only us. A worker does not listen between two scenarios, and in a
     destructor Python drops what the signal raises; what takes a guest down bears it.
+    The pool's own thread must have ended too: the interpreter's end would talk to it over a
+    pipe that it may just be closing. Only the first `shutdown` waits for it, so that one has
+    a thread to wait in.
     """
-    pool.shutdown(wait=False, cancel_futures=True)
+    closing = threading.Thread(target=pool.shutdown, kwargs={"cancel_futures": True})
+    closing.start()
     running = list(workers)
     while running:
         for worker in running:
@@ -175,7 +180,7 @@ def _end(pool: ProcessPoolExecutor, workers: Sequence[BaseProcess]) -> None:
                 os.kill(worker.pid, signal.SIGINT)
         ended = wait([worker.sentinel for worker in running], _REMIND_S)
         running = [worker for worker in running if worker.sentinel not in ended]
-    pool.shutdown()
+    closing.join()
 
 
 _inherited: list[TestBed] = []

@@ -7,6 +7,7 @@ import costs more than all that these tests do.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -15,11 +16,13 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from rig import runner
 from rig.errors import FailureClass
 from rig.paths import REPO
 
@@ -202,3 +205,16 @@ def test_a_killed_rig_leaves_no_worker(nursery: subprocess.Popen[str], tmp_path:
         os.kill(rig.pid, signal.SIGKILL)
         assert rig.wait() == -signal.SIGKILL
         wait_gone(workers)
+
+
+def test_the_pools_own_thread_has_ended_with_it() -> None:
+    """Else the interpreter's end complains, now and then, of a pipe that is just being closed."""
+    before = threading.enumerate()
+    for _ in range(5):
+        pool = ProcessPoolExecutor(
+            2, mp_context=multiprocessing.get_context("fork"),
+            initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN),
+        )  # fmt: skip
+        assert [pool.submit(abs, number).result() for number in (-1, -2)] == [1, 2]
+        runner._end(pool, multiprocessing.active_children())
+        assert set(threading.enumerate()) <= set(before)

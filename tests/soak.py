@@ -33,6 +33,7 @@ import msgspec
 
 from rig import interrupt
 from rig.catalogue import Entry, entries, select
+from rig.errors import FailureClass
 from rig.runner import new_run_dir, run
 from rig.store import GIB, Store
 from rig.testbed import Options, TestBed
@@ -43,6 +44,8 @@ from tests.guest.damage import check_clean, running, wait_not_running
 
 INFRA_IN = 200
 """One run beside a busy machine in so many may be the host's ERROR."""
+AT_ONCE = 12
+"""So many verdicts go to the ledger together: what a stop costs at most."""
 _BURN = "while True: pass"
 
 
@@ -108,19 +111,24 @@ def busy(wanted: bool) -> Iterator[None]:
 def one_round(
     bed: TestBed, chosen: Sequence[Entry], ledger: Ledger, number: int, jobs: int | None
 ) -> list[str]:
-    """All of `chosen` once, into the ledger; what was left behind."""
+    """What is not in the ledger yet of one round, a few at a time; what was left behind."""
     loaded = bool(number % 2)
     bed.options = Options(icount=loaded)
-    run_dir = new_run_dir(bed.builder.store, "soak")
-    with busy(loaded):
-        verdicts = run(bed, chosen, run_dir, jobs=jobs).verdicts
-    for verdict in verdicts:
-        ledger.add(
-            {"round": number, "busy": loaded, "scenario": verdict.scenario,
-             "outcome": verdict.outcome.value, "sentence": verdict.sentence,
-             "seconds": round(verdict.seconds, 1), "logs": str(verdict.run_dir)}
-        )  # fmt: skip
-    return left(run_dir)
+    done = {row["scenario"] for row in ledger.rows if row["round"] == number}
+    open_ = [entry for entry in chosen if entry.id not in done]
+    found: list[str] = []
+    for start in range(0, len(open_), AT_ONCE):
+        run_dir = new_run_dir(bed.builder.store, "soak")
+        with busy(loaded):
+            verdicts = run(bed, open_[start : start + AT_ONCE], run_dir, jobs=jobs).verdicts
+        for verdict in verdicts:
+            ledger.add(
+                {"round": number, "busy": loaded, "scenario": verdict.scenario,
+                 "outcome": verdict.outcome.value, "sentence": verdict.sentence,
+                 "seconds": round(verdict.seconds, 1), "logs": str(verdict.run_dir)}
+            )  # fmt: skip
+        found += left(run_dir)
+    return found
 
 
 def left(run_dir: Path) -> list[str]:
@@ -157,7 +165,7 @@ def soak(names: Sequence[str], runs: int, jobs: int | None) -> int:
     chosen = select(names, entries())
     ledger = Ledger.of(bed, chosen)
     leaks: list[str] = []
-    number = 1 + max((int(row["round"]) for row in ledger.rows), default=-1)
+    number = max((int(row["round"]) for row in ledger.rows), default=0)  # it may have been cut off
     while ledger.runs < runs:
         started, before = time.monotonic(), ledger.runs
         leaks += one_round(bed, chosen, ledger, number, jobs)
@@ -168,7 +176,7 @@ def soak(names: Sequence[str], runs: int, jobs: int | None) -> int:
             f"GiB; {ledger.runs - before} in {time.monotonic() - started:.0f} s",
             flush=True,
         )
-        if ledger.runs == before:
+        if not ledger.runs:
             raise SystemExit("soak: no scenario is applicable")
     return judged(ledger, leaks)
 
@@ -200,7 +208,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="rig-soak-") as private:
         os.environ["TMPDIR"] = os.environ["XDG_RUNTIME_DIR"] = private
         tempfile.tempdir = private
-        return soak(arguments.names, arguments.runs, arguments.jobs)
+        try:
+            return soak(arguments.names, arguments.runs, arguments.jobs)
+        except KeyboardInterrupt as stopped:
+            interrupt.taken()
+            print(f"soak: stopped ({stopped}); the same command goes on from here")
+            return FailureClass.INTERRUPTED.exit_code
 
 
 if __name__ == "__main__":

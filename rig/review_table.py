@@ -88,9 +88,7 @@ REVIEWS = (
     ),
     Review("T-4l", "the labels of the two suspend buffers in debugfs are not swapped"),
     Review("T-4m", "an exhausted heap fails the next group, and only that"),
-    Review(
-        "T-5a", "a stream's doorbell is rung also where the group's state needs no update", _OPEN
-    ),
+    Review("T-5a", "a stream's doorbell is rung also where the group's state needs no update"),
     Review(
         "T-5b",
         "a priority reaches the 64-bit endpoint request of newer firmware",
@@ -111,33 +109,17 @@ REVIEWS = (
         "T-7e", "a region that nobody may enter kills its group at once, not after the job timeout"
     ),
     Review("T-7f", "an entry that fails costs the group that asked and no other"),
-    Review(
-        "T-7g",
-        "after an entry that failed the driver acts as in normal mode",
-        "an entry that fails ends in a reset here, and that forgets whatever was left of it",
-    ),
+    Review("T-7g", "after an entry that failed the driver acts as in normal mode"),
     Review("T-7h", "one entry for each request, and none without one"),
-    Review(
-        "T-7i",
-        "a request that was put aside is raised and granted again",
-        "`protected-mode/bind-forces-exit` looks at it; no mutant has the defect yet",
-    ),
-    Review(
-        "T-7j",
-        "a request and an exit told by one interrupt are both noticed",
-        "`protected-mode/enter-exit` meets it; no mutant has the defect yet",
-    ),
+    Review("T-7i", "a request that was put aside is raised and granted again"),
+    Review("T-7j", "a request and an exit told by one interrupt are both noticed"),
     Review("T-7k", "a normal group of higher priority goes before a protected one"),
     Review(
         "T-7l",
         "a request of a group that loses its slot first is neither lost nor a warning",
         _OPEN,
     ),
-    Review(
-        "T-7m",
-        "an entry that is over before the host looks is no failure",
-        "`protected-mode/enter-exit` meets it; no mutant has the defect yet",
-    ),
+    Review("T-7m", "an entry that is over before the host looks is no failure"),
     Review("T-7n", "each wait that ends in a timeout leaves a GPU that works"),
     Review("T-7o", "a GPU that does not leave costs the group in it and no other"),
     Review(

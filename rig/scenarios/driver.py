@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from rig.errors import FailureClass
 from rig.scenarios.kit import EVERY, Scenario, check, scenario
+from rig.scenarios.kit_protm import last_line
 
 RELOADS = 100
 PINGS = 4
 PING_INTERVAL_S = 12
+JOBS = 50
 
 
 @scenario(contracts=EVERY, flavour="direct")
@@ -44,3 +46,21 @@ def test_reset_recovers(rig: Scenario) -> None:
     rig.reset_gpu()
     done = rig.run("gpuctl", "job", "value=0x1234567")
     check("RESULT ok" in done.output, f"no job runs after the reset: {done.output.strip()}")
+
+
+@scenario(contracts=EVERY, flavour="direct", reviews=("T-5a",))
+def test_doorbell_alone(rig: Scenario) -> None:
+    """What is new for a stream is told to the firmware though its group wants nothing (T-5a).
+
+    More work for a group that runs, and an answer to a stream that waits for it: neither goes
+    with a request for the group, and there is no other group whose turn brings a doorbell.
+    """
+    rig.load_panthor(heap=None)
+    rig.wait_bound()
+    done = rig.try_run("gpuctl", "submit-bench", str(JOBS), "flags=0")
+    check(done.ok, f"{JOBS} jobs for a group that runs: {last_line(done.output)}")
+    rig.session.set_fault("tiler-oom", 1)
+    done = rig.try_run("gpuctl", "job", "run=6", "tiler=1", "flags=0")
+    check(rig.events("tiler-oom"), "no tiling job ran out of memory", FailureClass.INFRA)
+    check(done.ok and rig.events("heap-grow"), "a stream whose group wants nothing was not told, "
+          f"or too late, that its heap has grown: {last_line(done.output)}")  # fmt: skip

@@ -83,6 +83,19 @@ def check_works(rig: Scenario) -> None:
     check(run.ok, f"no protected region runs afterwards: {last_line(run.output)}")
 
 
+def check_let_in_again(rig: Scenario) -> None:
+    """A region that was put aside has asked again before the exit was told, and got in."""
+    left = rig.events("protm-exit")[0].seq
+    since = [e for kind in ("protm-pend", "glb-event") for e in rig.events_since(left, kind)]
+    first = min(since, key=lambda e: e.seq, default=None)
+    check(first and first.kind == "protm-pend", "the device told of the exit before the request",
+          FailureClass.INFRA)  # fmt: skip
+    rig.wait(lambda: len(entries(rig)) > 1 or bool(rig.events("csg-terminate")),
+             "the second entry, or the end of the group")  # fmt: skip
+    check(len(entries(rig)) > 1, "a region that was put aside asked again by the interrupt that "
+          "told of the exit, and was never let in again")  # fmt: skip
+
+
 def entries(rig: Scenario) -> list[Event]:
     """Requests for protected mode that the device has granted."""
     return [e for e in rig.events("protm-enter") if e["acked"]]
@@ -98,3 +111,8 @@ def check_counts(rig: Scenario, regions: int) -> None:
 def last_line(output: str) -> str:
     """What gpuctl said last."""
     return (output.strip().splitlines() or ["nothing"])[-1]
+
+
+def guest_time(rig: Scenario) -> float:
+    """The guest's monotonic clock, s: what the driver's own timers run on."""
+    return float(rig.sh("cut -d' ' -f1 /proc/uptime"))

@@ -45,12 +45,15 @@ class Mutant:
     """The review findings (`rig.review_table`) that it has."""
     nightly: bool = False
     """`make test` leaves it to `make nightly` and `make teeth`: a build and two guests each."""
+    debug: bool = False
+    """What it breaks shows in the debug kernel alone."""
 
     def options(self, base: Options) -> Options:
         """What is under test when this mutant is."""
         if self.faults or not self.firewall:
             return replace(base, faults=self.faults, firewall=self.firewall)
-        return replace(base, mutant=self.name, series=(SERIES / self.base,))
+        series = (SERIES / self.base,)
+        return replace(base, mutant=self.name, series=series, debug=self.debug)
 
 
 @dataclass(frozen=True)
@@ -87,18 +90,24 @@ def load(table: Path = TABLE) -> list[Mutant]:
             row.get("firewall", True),
             tuple(row.get("reviews", ())),
             row.get("nightly", False),
+            row.get("debug", False),
         )
         for row in rows
     ]
 
 
-def choose(names: Sequence[str], mutants: Sequence[Mutant]) -> list[Mutant]:
-    """The mutants of these names, or all. Raises `RigError` (USAGE) for an unknown one."""
+def choose(names: Sequence[str], mutants: Sequence[Mutant], *, debug: bool = False) -> list[Mutant]:
+    """The mutants of these names, or all of the plain kernel, or all of the debug kernel.
+
+    Raises `RigError` (USAGE) for an unknown name.
+    """
     known = {mutant.name: mutant for mutant in mutants}
     for name in names:
         if name not in known:
             raise usage(f"no mutant {name!r}", f"one of: {', '.join(known)}")
-    return [known[name] for name in names] if names else list(mutants)
+    if names:
+        return [known[name] for name in names]
+    return [mutant for mutant in mutants if mutant.debug == debug]
 
 
 def bite(mutant: Mutant, base: Options, catalogue: Sequence[Entry], run_dir: Path) -> list[Bite]:

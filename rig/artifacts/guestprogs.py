@@ -38,6 +38,7 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
         "agent/transport.c",
     ),
     "heapctl": ("clients/heapctl.c", "clients/tee.c"),
+    "failnth": ("clients/failnth.c", "clients/gpu.c"),
     "fwfuzz": ("clients/fwfuzz.c",),
     "memctl": ("clients/memctl.c",),
     "mmiobench": ("clients/mmiobench.c",),

@@ -19,15 +19,16 @@ from rig.ui import Reporter, output
 @click.command("teeth")
 @click.argument("mutants", nargs=-1, metavar="[MUTANT]...")
 @click.option("--list", "list_only", is_flag=True, help="List the mutants and stop.")
+@click.option("--debug", is_flag=True, help="Those of the debug kernel instead of all others.")
 @click.option("--cold", is_flag=True, help="Boot every guest instead of restoring snapshots.")
-def command(mutants: tuple[str, ...], list_only: bool, cold: bool) -> int:
+def command(mutants: tuple[str, ...], list_only: bool, debug: bool, cold: bool) -> int:
     """Run scenarios on deliberately broken drivers and devices.
 
     Every scenario that a mutant's row names as its killer must FAIL on it, every
     survivor must PASS, and every scenario of the catalogue must have a killer.
     """
     table = teeth.load()
-    chosen = teeth.choose(mutants, table)
+    chosen = teeth.choose(mutants, table, debug=debug)
     if list_only:
         for mutant in chosen:
             click.echo(f"{mutant.name:24} {mutant.finding}")

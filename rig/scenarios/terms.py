@@ -21,7 +21,7 @@ RENDER_NODE = "/dev/dri/renderD128"
 POWER = f"/sys/devices/platform/{GPU_DEVICE}/power"
 DRIVER = "/sys/bus/platform/drivers/panthor"
 TRACE = "/sys/kernel/tracing"
-CLIENTS = ("gpuctl", "heapctl", "memctl", "fwfuzz")
+CLIENTS = ("gpuctl", "heapctl", "memctl", "fwfuzz", "failnth")
 """Our programs in the guest; their last line is `RESULT ok` or `RESULT fail step=… why=…`."""
 RIGHEAP = "/sys/kernel/debug/righeap"
 DRIVER_SAYS = r"^panthor \S+: (?!.*(?:Unhandled Page fault|GPU Fault))"

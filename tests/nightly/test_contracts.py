@@ -10,10 +10,10 @@ import pytest
 
 from rig.catalogue import Entry, entries
 from rig.scenarios.kit import Spec
-from rig.teeth import Mutant, load
+from rig.teeth import Mutant
 from tests.guest.conftest import Rig, command
 from tests.guest.test_catalogue import CHOSEN, EXPECTED
-from tests.guest.test_teeth import MUTANTS
+from tests.guest.test_teeth import MUTANTS, PLAIN
 
 
 def contracts_of(entry: Entry) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ def test_the_rows_are_true_to_the_scenarios(contract: str) -> None:
             assert applies == (row != "NOT_APPLICABLE"), entry.id
 
 
-@pytest.mark.parametrize("mutant", [m for m in load() if m not in MUTANTS], ids=lambda m: m.name)
+@pytest.mark.parametrize("mutant", [m for m in PLAIN if m not in MUTANTS], ids=lambda m: m.name)
 def test_mutant_of_another_series(mutant: Mutant) -> None:
     done = command("teeth", mutant.name)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -4,14 +4,31 @@
 from __future__ import annotations
 
 from rig.catalogue import entries
-from rig.teeth import load, toothless
-from rig.testbed import FIRMWARE_MUTANTS, MUTANTS, SERIES
+from rig.teeth import choose, load, toothless
+from rig.testbed import FIRMWARE_MUTANTS, MUTANTS, SERIES, Options
 
 IDS = {entry.id for entry in entries()}
 
 
 def test_every_scenario_has_a_killer() -> None:
     assert toothless(load(), entries()) == []
+
+
+def test_every_sweep_of_the_debug_kernel_has_one_too() -> None:
+    """Their family runs only when named; what it knows of Linux, an unpatched kernel shows."""
+    killed = {name for mutant in load() for name in mutant.killers if mutant.debug}
+    known = {"allocation/drm-minor", "allocation/drm-scheduler"}
+    assert killed == {entry.id for entry in entries() if entry.family == "allocation"} - known
+
+
+def test_mutants_of_the_debug_kernel_are_chosen_by_name_or_all_together() -> None:
+    rows = load()
+    plain, slow = choose((), rows), choose((), rows, debug=True)
+    assert slow
+    assert not any(mutant.debug for mutant in plain)
+    assert len(plain) + len(slow) == len(rows)
+    assert choose([slow[0].name], rows) == [slow[0]]
+    assert slow[0].options(Options()).debug
 
 
 def test_every_row_has_both_sides_and_names_real_scenarios() -> None:

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""Each allocation of GROUP_CREATE fails in turn, in the debug kernel."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from rig.catalogue import entries
+from rig.teeth import Mutant, choose, load
+from tests.guest.conftest import Ran, Rig, bite, told
+
+KNOWN = {
+    "allocation/drm-minor": "kernel log: oops: .* in kobject_put; .*panthor_probe",
+    "allocation/drm-scheduler": "kernel log: .*group_free_queue",
+}
+"""Upstream's defects, and what their ends say: whoever mends one gets a red test here."""
+SWEEPS = [e.id for e in entries() if e.family == "allocation" and e.id not in KNOWN]
+
+
+@pytest.fixture(scope="module")
+def swept(rig: Rig) -> Ran:
+    return rig("--debug", *SWEEPS)
+
+
+def test_every_place_failed_once_and_nothing_was_left(swept: Ran) -> None:
+    assert told(swept) == dict.fromkeys(SWEEPS, ("PASS", None))
+
+
+@pytest.mark.parametrize("scenario", SWEEPS)
+def test_the_sweep_says_how_many(swept: Ran, scenario: str) -> None:
+    notes = [note["text"] for note in swept.verdicts[scenario]["notes"]]
+    assert any("failed in turn" in text for text in notes), notes
+
+
+def test_what_is_left_out_is_told_with_its_lines(swept: Ran) -> None:
+    notes = swept.verdicts["allocation/group-slab"]["notes"]
+    told = [note["text"] for note in notes if note["kind"] == "KNOWN_ISSUE"]
+    assert any("drivers/gpu/drm/scheduler/sched_main.c" in text for text in told), notes
+
+
+@pytest.mark.parametrize(("scenario", "says"), KNOWN.items())
+def test_what_is_left_out_shows_by_itself(rig: Rig, scenario: str, says: str) -> None:
+    row = rig("--debug", scenario).verdicts[scenario]
+    assert row["outcome"] == "FAIL"
+    assert re.search(says, row["sentence"]), row["sentence"]
+
+
+@pytest.mark.parametrize("mutant", choose((), load(), debug=True), ids=lambda mutant: mutant.name)
+def test_a_lost_error_path_is_found(mutant: Mutant, tmp_path: Path) -> None:
+    bite(mutant, tmp_path)

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from rig.errors import FailureClass
 from rig.scenarios.kit import EVERY, Scenario, check, scenario
-from rig.scenarios.kit_protm import check_works, entries, hold, last_line, load
-from rig.scenarios.terms import CLOCK, DRIVER, GPU_DEVICE
+from rig.scenarios.kit_protm import check_works, entries, guest_time, hold, last_line, load
+from rig.scenarios.terms import CLOCK, DRIVER, GPU_DEVICE, POWER
 
 GONE_SAYS = r"^(?:panthor|platform) \S+: (?!.*(?:Unhandled Page fault|GPU Fault))"
 """What is left of an unbound driver tells for an unnamed device that a job has timed out."""
+TICKS_S = 0.5
+"""Of the guest's time: fifty ticks of the scheduler (panthor_sched.c, tick_period)."""
 GATE, TOLD = "/tmp/gate", "/tmp/told"
 SLEEP = (
     "echo 0 > /sys/module/suspend/parameters/pm_test_delay && echo devices > /sys/power/pm_test "
@@ -50,6 +52,23 @@ def test_killed_while_protected(rig: Scenario) -> None:
     holder.kill()
     left_by_ping(rig, "the owner's death")
     rig.settle(lambda: rig.dmabufs()[0], 1, "dma-bufs behind the owner, the firmware's one too")
+    check_works(rig)
+
+
+@scenario(flavour="direct", reviews=("T-7r",))
+def test_awake_while_protected(rig: Scenario) -> None:
+    """A GPU in protected mode is not idle: runtime PM, free to suspend it, does not (T-7r)."""
+    holder = hold(rig)
+    rig.sh(f"echo 0 > {POWER}/autosuspend_delay_ms && echo auto > {POWER}/control")
+    due = guest_time(rig) + TICKS_S
+    rig.wait(lambda: guest_time(rig) >= due, "some ticks of the scheduler")
+    left = rig.events("protm-exit")
+    check(not left, f"protected mode was left by {left[0]['why'] if left else ''}: the driver "
+          "lets a GPU sleep that is at work")  # fmt: skip
+    check(rig.gpu_powered(), "the GPU was switched off in protected mode")
+    told = rig.finish(holder)
+    check("RESULT ok" in told, f"the protected region ended wrong: {last_line(told)}")
+    rig.wait(lambda: not rig.gpu_powered(), "the GPU's runtime suspend behind the region")
     check_works(rig)
 
 

@@ -114,11 +114,7 @@ REVIEWS = (
     Review("T-7i", "a request that was put aside is raised and granted again"),
     Review("T-7j", "a request and an exit told by one interrupt are both noticed"),
     Review("T-7k", "a normal group of higher priority goes before a protected one"),
-    Review(
-        "T-7l",
-        "a request of a group that loses its slot first is neither lost nor a warning",
-        _OPEN,
-    ),
+    Review("T-7l", "a request of a group that loses its slot first is neither lost nor a warning"),
     Review("T-7m", "an entry that is over before the host looks is no failure"),
     Review("T-7n", "each wait that ends in a timeout leaves a GPU that works"),
     Review("T-7o", "a GPU that does not leave costs the group in it and no other"),

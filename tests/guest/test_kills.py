@@ -191,7 +191,8 @@ def check_left(told: str) -> None:
             json.loads(record.read_text())
     store = Store()
     for artifact, _used in store.artifacts():
-        assert store.find(artifact.name, artifact.key) is not None, artifact
+        there = store.find(artifact.name, artifact.key) is not None
+        assert there or not artifact.path.exists(), artifact  # another rig may make room
 
 
 def test_the_next_run_works(scenarios: Path) -> None:

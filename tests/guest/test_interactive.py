@@ -109,9 +109,13 @@ def test_gdb_stops_in_panthor_fw_init(terminal: Terminal) -> None:
     gdb.sendline("list panthor_fw_init")
     gdb.expect(r"int panthor_fw_init\(struct panthor_device \*ptdev\)")
     gdb.expect(r"\(gdb\) ")
-    gdb.sendline("delete 1")
-    gdb.sendline("detach")
-    gdb.sendline("quit")
+    let_go(gdb)
+
+
+def let_go(gdb: pexpect.spawn[str]) -> None:
+    """End a gdb at its prompt; the guest goes on."""
+    for line in ("delete 1", "detach", "quit"):
+        gdb.sendline(line)
     gdb.expect(pexpect.EOF)
     assert gdb.wait() == 0
 
@@ -135,11 +139,7 @@ def test_gdb_stops_in_op_tee_when_linux_lends_memory(terminal: Terminal) -> None
     gdb.sendline("backtrace -frame-info short-location")
     gdb.expect("protect_mem|mobj")
     gdb.expect(r"\(gdb\) ")
-    gdb.sendline("delete 1")
-    gdb.sendline("detach")
-    gdb.sendline("quit")
-    gdb.expect(pexpect.EOF)
-    assert gdb.wait() == 0
+    let_go(gdb)
     second.expect(PROMPT)
     second.sendline("test -e /dev/dri/renderD128; echo found=$?")  # it goes on
     second.expect("found=0")

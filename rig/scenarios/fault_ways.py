@@ -104,12 +104,14 @@ def held(now: Trying) -> str:
 def reset(now: Trying) -> str:
     """The GPU is reset: a stream of gpuctl meets an unrecoverable exception.
 
-    Nobody else uses the GPU meanwhile: gpuctl waits for its job until the reset is over.
+    Nobody else uses the GPU meanwhile. The driver may terminate gpuctl's group, which ends
+    gpuctl, before it comes to what the fault is about.
     """
     now.arm()
     for name, value in UNRECOVERABLE.items():
         now.rig.session.set_fault(name, value)
     told = run_client(now, now.trial.argv)
+    now.rig.wait(lambda: now.struck() > 0, f"{now.trial.name} to strike", timeout=CLIENT_S)
     now.rig.session.set_fault("cs-fatal-code", 0)
     return told
 

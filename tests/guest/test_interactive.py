@@ -222,6 +222,12 @@ def test_inspect_sees_what_the_device_sees(terminal: Terminal) -> None:
     assert found["differences"] == []
     driver = found["driver"]
     sections = {event["va"]: event for event in log.of_kind("section")}
+    for event in sections.values():
+        walked = rig("decode", "walk", "--guest", where, "--as", "0", f"{event['va']:#x}").stdout
+        assert f"{event['extents'][0][0]:#x}, {event['perm']}, in a " in walked
+    shared = rig("decode", "shared", "--guest", where).stdout
+    assert re.match(r"interface 1\.5\.0, features 0x\w+, 8 groups\nGLB ", shared)
+    assert len(re.findall(r"^CSG \d  (?:START|RESUME)", shared, re.M)) > 0, "rotate has them busy"
     assert {section["mem"]["va"] for section in driver["sections"]} == sections.keys()
     for section in driver["sections"]:
         seen = sections[section["mem"]["va"]]

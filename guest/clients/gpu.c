@@ -221,15 +221,19 @@ static int group_create(struct gpu *gpu, uint32_t vm, const struct gpu_group_opt
 {
 	struct drm_panthor_queue_create queues[GPU_MAX_QUEUES] = { 0 };
 	const struct drm_panthor_gpu_info *info = &gpu->info;
+	const uint64_t compute = options->compute ? options->compute : info->shader_present;
+	const uint64_t fragment = options->fragment ? options->fragment : info->shader_present;
+	const int max_compute =
+		options->max_compute ? (int)options->max_compute : __builtin_popcountll(compute);
 	struct drm_panthor_group_create c = {
 		.queues = RIG_OBJ_ARRAY(options->queues, queues),
-		.max_compute_cores = (uint8_t)__builtin_popcountll(info->shader_present),
-		.max_fragment_cores = (uint8_t)__builtin_popcountll(info->shader_present),
+		.max_compute_cores = (uint8_t)max_compute,
+		.max_fragment_cores = (uint8_t)__builtin_popcountll(fragment),
 		.max_tiler_cores = (uint8_t)__builtin_popcountll(info->tiler_present),
 		.priority = (uint8_t)options->priority,
 		.flags = options->flags,
-		.compute_core_mask = info->shader_present,
-		.fragment_core_mask = info->shader_present,
+		.compute_core_mask = compute,
+		.fragment_core_mask = fragment,
 		.tiler_core_mask = info->tiler_present,
 		.vm_id = vm,
 	};

@@ -35,6 +35,8 @@ struct gpu_group_options {
 	unsigned int priority; /* 0 low … 3 realtime */
 	uint32_t ring_size;    /* bytes, a power of two from 4K to 64K */
 	uint32_t flags;
+	uint64_t compute, fragment; /* masks of cores; 0: all that are there */
+	unsigned int max_compute;   /* how many of them; 0: all of the mask */
 	const char *suspend_heap; /* take the protected suspend buffer from here; NULL: have none */
 };
 

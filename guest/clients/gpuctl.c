@@ -26,6 +26,7 @@ static const char usage_text[] =
 	"  queues=1 ring=65536 priority=1 flags=N   of each group; by default protected if the "
 	"driver "
 	"can\n"
+	"  compute=MASK fragment=MASK max-compute=N  cores of each group; all by default\n"
 	"  timeout=60000                            ms for all jobs together\n"
 	"  value=0xcafe0001 queue=0                 job: what is stored, by which queue\n"
 	"  heap=NAME                                job: into a buffer of this dma-heap (not read "
@@ -104,6 +105,9 @@ void group_options(struct gpu *gpu, const struct options *o, struct gpu_group_op
 		.priority = (unsigned int)o->priority,
 		.ring_size = (uint32_t)o->ring,
 		.flags = group_flags(gpu, (uint32_t)o->flags),
+		.compute = o->compute,
+		.fragment = o->fragment,
+		.max_compute = (unsigned int)o->max_compute,
 		.suspend_heap = suspend_heap(gpu, (uint32_t)o->flags),
 	};
 }
@@ -220,7 +224,8 @@ static bool set_number(struct options *o, const char *name, const char *text)
 		{ "hold", &o->hold },		{ "bad", &o->bad },
 		{ "tail", &o->tail },		{ "run", &o->run },
 		{ "tiler", &o->tiler },		{ "seed", &o->seed },
-		{ "size", &o->size },
+		{ "size", &o->size },		{ "compute", &o->compute },
+		{ "fragment", &o->fragment },	{ "max-compute", &o->max_compute },
 	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)

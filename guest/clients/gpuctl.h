@@ -23,8 +23,9 @@ struct options {
 	uint64_t tail;	    /* region: loops behind the last one */
 	uint64_t run;	    /* job: opcode of a RUN_* before the store */
 	uint64_t tiler;	    /* job: with a tiler heap */
-	uint64_t size;	    /* protm-init: of the memory; 0: what the driver asks for */
-	const char *heap;   /* job: the target is a buffer of this dma-heap; protm-*: from here */
+	uint64_t compute, fragment, max_compute; /* cores of each group, see gpu.h */
+	uint64_t size;	  /* protm-init: of the memory; 0: what the driver asks for */
+	const char *heap; /* job: the target is a buffer of this dma-heap; protm-*: from here */
 };
 
 #define FLAGS_AUTO UINT32_MAX

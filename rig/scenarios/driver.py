@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from rig.errors import FailureClass
 from rig.scenarios.kit import EVERY, Scenario, check, scenario
-from rig.scenarios.kit_protm import last_line
+from rig.scenarios.kit_protm import bystander, last_line
 
 RELOADS = 100
 PINGS = 4
 PING_INTERVAL_S = 12
 JOBS = 50
+LOW, HIGH = 0, 2
+"""enum drm_panthor_group_priority."""
+BUSY_JOBS = 100
+"""Of the group that must be on its slot until it is killed: 25 virtual seconds."""
 
 
 @scenario(contracts=EVERY, flavour="direct")
@@ -64,3 +68,41 @@ def test_doorbell_alone(rig: Scenario) -> None:
     check(rig.events("tiler-oom"), "no tiling job ran out of memory", FailureClass.INFRA)
     check(done.ok and rig.events("heap-grow"), "a stream whose group wants nothing was not told, "
           f"or too late, that its heap has grown: {last_line(done.output)}")  # fmt: skip
+
+
+@scenario(contracts=EVERY, flavour="direct")
+def test_group_cores(rig: Scenario) -> None:
+    """A group gets the cores that it was created with, and none that there are not."""
+    rig.load_panthor(heap=None)
+    rig.wait_bound()
+    present = rig.session.bed.gpu.shader_present
+    low = present & -present
+    rig.run("gpuctl", "job", "flags=0", f"compute={low:#x}", f"fragment={present:#x}")
+    start = rig.last("csg-start")
+    told = (start["compute"], start["fragment"], start["tiler"])
+    wanted = (1, present.bit_count(), 1)
+    check(told == wanted, f"(compute, fragment, tiler) cores on the slot: {told}, not {wanted}")
+    for wrong in (f"compute={present << 1:#x}", f"max-compute={present.bit_count() + 1}"):
+        done = rig.try_run("gpuctl", "job", "flags=0", wrong)
+        check("group_create why=EINVAL" in done.output, f"a group with {wrong} is not refused")
+
+
+@scenario(contracts=EVERY, flavour="direct")
+def test_priority_on_slot(rig: Scenario) -> None:
+    """A group on its slot gets a lower priority when one that matters more comes beside it."""
+    rig.load_panthor(heap=None)
+    rig.wait_bound()
+    busy = bystander(rig, jobs=BUSY_JOBS, priority=LOW)
+    start = rig.last("csg-start")
+    rig.run("gpuctl", "job", "flags=0", f"priority={HIGH}")
+    state = rig.try_run("test", "-d", f"/proc/{busy.pid}")
+    check(state.ok, "the busy group was done too early", FailureClass.INFRA)
+    other = rig.last("csg-start")
+    check(other["csg"] != start["csg"], "the second group took the first one's slot",
+          FailureClass.INFRA)  # fmt: skip
+    changes = [e["prio"] for e in rig.events("csg-endpoints") if e["csg"] == start["csg"]]
+    check(
+        changes and changes[0] < other["prio"],
+        f"a busy group keeps its priority {start['prio']} beside one of {other['prio']}",
+    )
+    busy.kill()

@@ -95,12 +95,8 @@ REVIEWS = (
         "no patch of ours touches that update; it needs the GPU of arch 14, which "
         "scenarios do not choose",
     ),
-    Review(
-        "T-6a",
-        "a partial unmap of a huge page locks no region twice",
-        "no scenario yet: `gpuctl` maps no huge page",
-    ),
-    Review("T-6b", "VM_BINDs from others while the GPU is in protected mode", _OPEN),
+    Review("T-6a", "a partial unmap of a huge page locks all of it, and no region twice"),
+    Review("T-6b", "VM_BINDs from others while the GPU is in protected mode"),
     Review("T-7a", "MMU commands wait for normal mode or force it, none is sent in protected mode"),
     Review("T-7b", "the periodic ping stays away while the GPU is in protected mode"),
     Review("T-7c", "a fault in protected mode is one reset, and the next one is seen again"),

@@ -93,18 +93,38 @@ int gpu_vm_destroy(struct gpu *gpu, uint32_t vm)
 	return gpu_ioctl(gpu->fd, DRM_IOCTL_PANTHOR_VM_DESTROY, &d, "vm_destroy");
 }
 
-static int vm_map(struct gpu *gpu, uint32_t vm, const struct gpu_bo *bo, uint32_t flags)
+/* A range of the VM to a buffer, to nothing (handle 0), or out of the VM, as `flags` say. */
+static int vm_bind(struct gpu *gpu, uint32_t vm, uint32_t flags, uint32_t handle, uint64_t va,
+		   uint64_t size)
 {
 	struct drm_panthor_vm_bind_op op = {
 		.flags = flags,
-		.bo_handle = bo->handle,
-		.va = bo->va,
-		.size = bo->size,
+		.bo_handle = handle,
+		.va = va,
+		.size = size,
 		.syncs = { .stride = sizeof(struct drm_panthor_sync_op) },
 	};
 	struct drm_panthor_vm_bind bind = { .vm_id = vm, .ops = RIG_OBJ_ARRAY(1, &op) };
 
 	return gpu_ioctl(gpu->fd, DRM_IOCTL_PANTHOR_VM_BIND, &bind, "vm_bind");
+}
+
+static int vm_map(struct gpu *gpu, uint32_t vm, const struct gpu_bo *bo, uint32_t flags)
+{
+	return vm_bind(gpu, vm, flags, bo->handle, bo->va, bo->size);
+}
+
+int gpu_vm_map_sparse(struct gpu *gpu, uint32_t vm, uint64_t va, uint64_t size)
+{
+	const uint32_t flags =
+		DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE | DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC;
+
+	return vm_bind(gpu, vm, flags, 0, va, size);
+}
+
+int gpu_vm_unmap(struct gpu *gpu, uint32_t vm, uint64_t va, uint64_t size)
+{
+	return vm_bind(gpu, vm, DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP, 0, va, size);
 }
 
 static int cpu_map(struct gpu *gpu, struct gpu_bo *bo)

@@ -56,6 +56,10 @@ int gpu_bo_create(struct gpu *gpu, uint32_t vm, uint64_t va, uint64_t size, stru
 /* Map a buffer of the dma-heap `heap` at `va`; the CPU is not asked to map it. */
 int gpu_bo_import(struct gpu *gpu, uint32_t vm, uint64_t va, uint64_t size, const char *heap,
 		  struct gpu_bo *bo);
+/* Map a range of the VM to nothing in particular (MAP_SPARSE). */
+int gpu_vm_map_sparse(struct gpu *gpu, uint32_t vm, uint64_t va, uint64_t size);
+/* Unmap a range of the VM, which may be the middle of a buffer. */
+int gpu_vm_unmap(struct gpu *gpu, uint32_t vm, uint64_t va, uint64_t size);
 
 /* A tiler heap of chunks of 128 KiB: one at first, at most four. `context` is its address. */
 int gpu_tiler_heap_create(struct gpu *gpu, uint32_t vm, uint64_t *context);

@@ -9,6 +9,7 @@
  *   gpuctl rotate          many groups count in registers and must be swapped meanwhile
  *   gpuctl mesh            groups whose queues wait for one another, in an order by seed
  *   gpuctl region          one job with protected regions; hold=1: until stdin closes
+ *   gpuctl unmap           a job before and one behind a hole in its buffer's mapping
  *   gpuctl sizes           the query of protected mode with buffers of all sizes
  *   gpuctl submit-bench N  N jobs, timed
  *   gpuctl protm-init      give the FW memory of a heap for protected mode
@@ -22,7 +23,7 @@
 
 static const char usage_text[] =
 	"usage: gpuctl info|query|groups N|job|churn N|rotate|mesh|region|sizes|submit-bench N|\n"
-	"       protm-init|protm-misuse [options]\n"
+	"       unmap|protm-init|protm-misuse [options]\n"
 	"  queues=1 ring=65536 priority=1 flags=N   of each group; by default protected if the "
 	"driver "
 	"can\n"
@@ -36,6 +37,8 @@ static const char usage_text[] =
 	"  protect=1                                job: store in a protected region\n"
 	"  run=OPCODE tiler=1                       job: a RUN_* before it, with a tiler heap\n"
 	"  regions=1 hold=1 bad=1 tail=N            region: how many, what they do, loops behind\n"
+	"  heap=NAME sparse=1                       unmap: of a buffer of this dma-heap, of "
+	"none\n"
 	"  heap=NAME size=N                         protm-init, protm-misuse: whose memory, how "
 	"much\n"
 	"  groups=12 jobs=2 inner=1000 outer=100    rotate: each job adds inner*outer times\n"
@@ -226,6 +229,7 @@ static bool set_number(struct options *o, const char *name, const char *text)
 		{ "tiler", &o->tiler },		{ "seed", &o->seed },
 		{ "size", &o->size },		{ "compute", &o->compute },
 		{ "fragment", &o->fragment },	{ "max-compute", &o->max_compute },
+		{ "sparse", &o->sparse },
 	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -305,5 +309,7 @@ int main(int argc, char **argv)
 		cmd_protm_misuse(&o);
 	if (!strcmp(command, "sizes"))
 		cmd_sizes();
+	if (!strcmp(command, "unmap"))
+		cmd_unmap(&o);
 	usage();
 }

@@ -24,6 +24,7 @@ struct options {
 	uint64_t run;	    /* job: opcode of a RUN_* before the store */
 	uint64_t tiler;	    /* job: with a tiler heap */
 	uint64_t compute, fragment, max_compute; /* cores of each group, see gpu.h */
+	uint64_t sparse;			 /* unmap: of a sparse mapping */
 	uint64_t size;	  /* protm-init: of the memory; 0: what the driver asks for */
 	const char *heap; /* job: the target is a buffer of this dma-heap; protm-*: from here */
 };
@@ -49,5 +50,6 @@ _Noreturn void cmd_protm_init(const struct options *o);
 _Noreturn void cmd_protm_misuse(const struct options *o);
 void print_protm_info(const struct drm_panthor_protm_info *info);
 _Noreturn void cmd_sizes(void);
+_Noreturn void cmd_unmap(const struct options *o);
 
 #endif

@@ -150,6 +150,7 @@ RIG_SIZE(drm_panthor_vm_destroy, 8);
 
 /* op flags: type in [31:28] */
 #define DRM_PANTHOR_VM_BIND_OP_MAP_NOEXEC (1u << 1)
+#define DRM_PANTHOR_VM_BIND_OP_MAP_SPARSE (1u << 3)
 #define DRM_PANTHOR_VM_BIND_OP_TYPE_UNMAP (1u << 28)
 struct drm_panthor_vm_bind_op {
 	uint32_t flags, bo_handle;

@@ -51,6 +51,7 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
         "clients/gpu_protm.c",
         "clients/gpu_region.c",
         "clients/gpu_uapi.c",
+        "clients/gpu_unmap.c",
         "clients/gpu_rotate.c",
         "clients/tee.c",
     ),

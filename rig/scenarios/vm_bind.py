@@ -18,8 +18,8 @@ def test_hole(rig: Scenario) -> None:
     """A hole in a mapping: what changes is locked, once, and what is beside it stays (T-6a).
 
     Of a sparse mapping the driver takes the whole huge page away for a moment, and of a buffer
-    in small pages no more than the hole. A buffer of a heap (`gpuctl unmap heap=NAME`) is left
-    out: Linux 7.3 follows a null pointer there (panthor_mmu.c, iova_mapped_as_huge_page()).
+    in small pages no more than the hole. Buffers of a heap have `imports/hole`: Linux 7.3
+    does not survive that.
     """
     rig.load_panthor(heap=None)
     rig.wait_bound()

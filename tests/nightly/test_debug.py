@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tests.guest.conftest import Rig, told
-from tests.guest.test_tee_fixes import DEFECTS_OF_A_MODULE
+from tests.guest.test_fixes import DEFECTS_OF_A_MODULE
 
 TEE_FIXES = "kernel_config/series/tee-fixes"
 SEEN = (

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+"""imports: dma-bufs in a VM of the GPU."""
+
+from __future__ import annotations
+
+from rig.scenarios.kit import EVERY, Scenario, check, scenario
+from rig.scenarios.kit_protm import last_line
+from rig.scenarios.vm_bind import HUGE_PAGE, check_locks, written
+
+ON_DEMAND = "a defect of Linux 7.3 that kernel_config/series/panthor-fixes mends"
+HEAPS = ("system", "default_cma_region")
+"""The second's memory is contiguous: huge entries map it."""
+
+
+@scenario(contracts=EVERY, flavour="direct")
+def test_hole(rig: Scenario) -> None:
+    """A hole in the mapping of a dma-buf: what is beside it stays, and the kernel too.
+
+    Linux 7.3 follows a null pointer (panthor_mmu.c:2305, iova_mapped_as_huge_page()).
+    """
+    rig.load_panthor(heap=None)
+    rig.wait_bound()
+    rig.keep_gpu_on()
+    for heap in HEAPS:
+        client = written(rig, f"heap={heap}")
+        since = rig.session.gpu.last_seq
+        client.write(b"\n")
+        client.expect("READY unmapped")
+        check_locks(rig.events_since(since, "as-cmd"), HUGE_PAGE)
+        told = rig.finish(client)
+        check("RESULT ok" in told, f"beside a hole in a buffer of {heap}: {last_line(told)}")

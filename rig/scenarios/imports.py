@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from rig.scenarios.kit import EVERY, Scenario, check, scenario
-from rig.scenarios.kit_protm import last_line
-from rig.scenarios.vm_bind import HUGE_PAGE, check_locks, written
+from rig.scenarios.kit import EVERY, Scenario, scenario
+from rig.scenarios.vm_bind import HUGE_PAGE, cut
 
 ON_DEMAND = "a defect of Linux 7.3 that kernel_config/series/panthor-fixes mends"
 HEAPS = ("system", "default_cma_region")
@@ -22,10 +21,4 @@ def test_hole(rig: Scenario) -> None:
     rig.wait_bound()
     rig.keep_gpu_on()
     for heap in HEAPS:
-        client = written(rig, f"heap={heap}")
-        since = rig.session.gpu.last_seq
-        client.write(b"\n")
-        client.expect("READY unmapped")
-        check_locks(rig.events_since(since, "as-cmd"), HUGE_PAGE)
-        told = rig.finish(client)
-        check("RESULT ok" in told, f"beside a hole in a buffer of {heap}: {last_line(told)}")
+        cut(rig, HUGE_PAGE, f"a buffer of {heap}", f"heap={heap}")

@@ -25,13 +25,7 @@ def test_hole(rig: Scenario) -> None:
     rig.wait_bound()
     rig.keep_gpu_on()
     for changes, options in ((HOLE, ()), (HUGE_PAGE, ("sparse=1",))):
-        client = written(rig, *options)
-        since = rig.session.gpu.last_seq
-        client.write(b"\n")
-        client.expect("READY unmapped")
-        check_locks(rig.events_since(since, "as-cmd"), changes)
-        told = rig.finish(client)
-        check("RESULT ok" in told, f"beside a hole in a mapping: {last_line(told)}")
+        cut(rig, changes, "a mapping", *options)
 
 
 @scenario(contracts=PROTECTED, flavour="direct", reviews=("T-6b",))
@@ -49,6 +43,17 @@ def test_while_protected(rig: Scenario) -> None:
     rig.finish(other)
     told = rig.finish(holder)
     check("RESULT ok" in told, f"the interrupted region ended wrong: {last_line(told)}")
+
+
+def cut(rig: Scenario, changes: Extent, what: str, *options: str) -> None:
+    """A client takes the hole out of its mapping: `changes` is locked, the rest stays."""
+    client = written(rig, *options)
+    since = rig.session.gpu.last_seq
+    client.write(b"\n")
+    client.expect("READY unmapped")
+    check_locks(rig.events_since(since, "as-cmd"), changes)
+    told = rig.finish(client)
+    check("RESULT ok" in told, f"beside a hole in {what}: {last_line(told)}")
 
 
 def written(rig: Scenario, *options: str) -> Process:

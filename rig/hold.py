@@ -7,6 +7,7 @@ starts by exec does not.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -35,9 +36,14 @@ def hold(file: Path, *, create: bool = False) -> bool:
 
 @contextmanager
 def holding(file: Path) -> Iterator[None]:
-    """`hold` for as long as the block runs: for what one process uses many of, in turn."""
+    """`hold` for as long as the block runs: for what one process uses many of, in turn.
+
+    Raises `FileNotFoundError` when the file is not there, or was removed meanwhile.
+    """
     with file.open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
+        if os.fstat(lock.fileno()).st_ino != file.stat().st_ino:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
         yield
 
 

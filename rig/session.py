@@ -22,6 +22,7 @@ from rig.guest.keys import KeyPair
 from rig.guest.resume import pack
 from rig.guest.shell import AgentShell, GuestShell, RecordedShell
 from rig.guest.ssh import Ssh, SshTarget
+from rig.hold import holding
 from rig.journal import NAME as JOURNAL
 from rig.journal import Entry, Journal
 from rig.knobs import Knobs
@@ -31,6 +32,7 @@ from rig.machine.icount import Icount
 from rig.machine.launch import AGENT, Flavour, GpuSpec, LaunchSpec
 from rig.machine.process import Janitor
 from rig.machine.vm import Vm
+from rig.store import MANIFEST
 from rig.testbed import TestBed
 
 HOST_KEY = "host_key.pub"
@@ -139,6 +141,7 @@ class Session(Knobs):
     def _restore(self, origin: Path) -> None:
         """To the snapshot's stage, with the modules, firmware, faults and keys of this run."""
         started = time.monotonic()
+        self._stack.enter_context(holding(origin / MANIFEST))
         self._open_folder()
         self.user_key = KeyPair.generate()
         self.host_key = (origin / HOST_KEY).read_text()

@@ -25,14 +25,13 @@ from rig.artifacts.sources import files_digest
 from rig.debian import provide
 from rig.errors import FailureClass, RigError, infra
 from rig.guest import wire
-from rig.hold import holding
 from rig.machine import snapshot
 from rig.machine.launch import Flavour
 from rig.paths import REPO
 from rig.scenarios.kit import Scenario
 from rig.session import GuestConfig, Session, Start
 from rig.stages import BOOTED, PROBED, STAGES, advance, canonical, heap_parameter
-from rig.store import MANIFEST, key_of
+from rig.store import key_of
 from rig.testbed import TestBed
 from rig.verdict.oracles import complaints, explained, token
 
@@ -73,7 +72,6 @@ def _restored(
     origin = shelf.get(config, stage)
     made = time.monotonic() - started
     try:
-        stack.enter_context(holding(origin / MANIFEST))
         session = stack.enter_context(Session(bed, run_dir, config, _start(origin, stage)))
     except (RigError, FileNotFoundError) as error:
         if not _useless(error):
@@ -131,11 +129,8 @@ class Shelf:
             stack.enter_context(store.lock(kind, on_wait=waiting))
             if (path := self._good(kind, key)) is not None:
                 return path
-            if parent is not None:
-                stack.enter_context(holding(parent / MANIFEST))
-            self._make(
-                config, stage, parent, stack.enter_context(store.publishing(kind, key, inputs))
-            )
+            out = stack.enter_context(store.publishing(kind, key, inputs))
+            self._make(config, stage, parent, out)
         self.bound()
         return store.path_of(kind, key)
 

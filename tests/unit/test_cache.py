@@ -19,7 +19,7 @@ from rig import cache
 from rig.artifacts.recipe import Builder, Job, Recipe
 from rig.cli import main as cli
 from rig.errors import FailureClass, RigError
-from rig.hold import hold, unused
+from rig.hold import hold, holding, unused
 from rig.paths import REPO
 from rig.runner import new_run_dir
 from rig.store import GIB, MANIFEST, Store
@@ -123,6 +123,23 @@ def test_what_is_made_anew_is_not_what_was_held(tmp_path: Path) -> None:
         assert free
     with unused(tmp_path / "old") as free:
         assert not free
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_what_went_while_its_lock_was_waited_for_is_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, anew: bool
+) -> None:
+    file = tmp_path / "f"
+    file.touch()
+
+    def removed_meanwhile(_lock: int, _how: int) -> None:
+        file.rename(tmp_path / "old")
+        if anew:
+            file.touch()
+
+    monkeypatch.setattr("fcntl.flock", removed_meanwhile)
+    with pytest.raises(FileNotFoundError), holding(file):
+        pass
 
 
 def test_old_runs_and_logs_go_too_but_not_a_live_run(store: Store) -> None:

@@ -104,11 +104,14 @@ def test_back_at_once(rig: Scenario) -> None:
     check(run.ok, f"a job with a protected region failed: {last_line(run.output)}")
     check_counts(rig, 1)
     left = rig.last("protm-exit")
-    back = [e.seq for e in rig.events("csg-resume") if e.seq > left.seq]
-    done = [e.seq for e in rig.events("csg-terminate") if e["csg"] == left["csg"]]
     check(rig.events("csg-suspend"), "no group was put aside", FailureClass.INFRA)
-    check(done, "the group with the region is still on its slot", FailureClass.INFRA)
-    check(back and back[0] < done[0],
+
+    def done() -> list[int]:
+        return [e.seq for e in rig.events("csg-terminate") if e["csg"] == left["csg"]]
+
+    rig.wait(lambda: bool(done()), "the group with the region to leave its slot")
+    back = [e.seq for e in rig.events("csg-resume") if e.seq > left.seq]
+    check(back and back[0] < done()[0],
           "the group put aside came back only when the one with the region was done")  # fmt: skip
     check_unharmed(rig, other)
 

@@ -103,18 +103,35 @@ class OnLoad(gdb.Breakpoint):  # type: ignore[misc]
         return False
 
 
+NOPS = 8
+"""Bytes of the nops that -fpatchable-function-entry=2 puts at a function's symbol on arm64."""
+
+
 def one_place(breakpoint: Any) -> None:
-    """Leave out where only the symbol is: the breakpoint is in the function as well.
+    """Leave out each place that is only a symbol, with its function a few nops behind it.
 
     The kernel's -fpatchable-function-entry makes gcc 12 begin a function's debug information
-    8 bytes behind its symbol, and gdb then stops at both: at the first one without arguments.
+    behind the nops, and gdb then stops at both: at the symbol without arguments. Whether gdb
+    knows a name for the symbol's place says nothing: it does not where the module lies upon
+    the freed .init.text of another one.
     """
-    places = getattr(breakpoint, "locations", ())  # gdb 13
-    if len(places) != 2 or breakpoint.number < 0:
+    if breakpoint.number < 0:
         return
-    symbol, function = sorted(places, key=lambda place: place.address)
-    if symbol.enabled and not symbol.function and function.function:
-        symbol.enabled = False
+    places = getattr(breakpoint, "locations", ())  # gdb 13
+    begins = {_begin(place.address) for place in places}
+    for place in places:
+        behind = {place.address + gap for gap in range(4, NOPS + 4, 4)}
+        if place.enabled and _begin(place.address) is None and behind & begins:
+            place.enabled = False
+
+
+def _begin(address: int) -> int | None:
+    """Where the function begins that has debug information for `address`."""
+    begin, block = None, gdb.block_for_pc(address)
+    while block is not None:  # outwards: inlined functions, then the one they are in
+        begin = int(block.start) if block.function is not None else begin
+        block = block.superblock
+    return begin
 
 
 class RigSymbols(gdb.Command):  # type: ignore[misc]

@@ -99,8 +99,9 @@ def test_gdb_stops_in_panthor_fw_init(terminal: Terminal) -> None:
     gdb = terminal("gdb", "--stage", "pre-insmod", "-b", "panthor_fw_init")
     gdb.expect(r"\(gdb\) ", timeout=BOOT_S)
     gdb.sendline("continue")
-    # at times gdb stops at ftrace's nops, where it does not know the arguments yet
-    gdb.expect(r"Breakpoint 1\S*, (0xffff\w+ in )?panthor_fw_init \((ptdev=|\) at )")
+    gdb.expect(r"Breakpoint 1\S*, (.*?\)) at ")
+    assert isinstance(gdb.match, re.Match)
+    assert re.fullmatch(r"panthor_fw_init \(ptdev=(ptdev@entry=)?0xffff\w+\)", gdb.match[1])
     gdb.expect(r"panthor_fw\.c:\d+")
     gdb.expect(r"\n\d+\t")  # the line itself
     gdb.expect(r"\(gdb\) ")

@@ -34,6 +34,8 @@ PARTS: Mapping[str, tuple[str, str]] = {
 _SAME = ("gpu", "soak", "firewall", "cold", "coherent", "soc", "rootfs", "debug", "icount",
          "record", "tyr")  # fmt: skip
 """Options of the same name that a bundle is opened with again."""
+_RUN_ONLY = frozenset({"--icount", "--record", "--soak"})
+"""Flags of `rig run` that no artifact depends on: `rig build` has none of them."""
 
 
 class PatchSet(msgspec.Struct):
@@ -65,7 +67,7 @@ class Inputs(msgspec.Struct):
     artifacts: dict[str, str]
     """Part, as `rig build` calls it -> content key."""
     options: list[str]
-    """Arguments of `rig` that choose all this."""
+    """Arguments of `rig run` that choose all this."""
     firewall: bool = True
     cold: bool = False
     """Guests were booted, not restored from snapshots."""
@@ -125,7 +127,7 @@ def _patch_set(path: Path) -> PatchSet:
 
 
 def arguments_of(options: Options) -> list[str]:
-    """The command line's form of `options`."""
+    """The command line's form of `options`, for `rig run`."""
     out: list[str] = []
     for name in ("kernel", "mutant", "contract", "qemu_src", "tfa_src", "optee_src", "mcu_fw"):
         value = getattr(options, name)
@@ -135,7 +137,7 @@ def arguments_of(options: Options) -> list[str]:
         out += ["--series", str(path)]
     if options.series == ():
         out.append("--no-series")
-    flags = ("cold", "coherent", "net", "debug", "tyr")
+    flags = ("cold", "coherent", "net", "debug", "tyr", "icount", "record", "soak")
     out += [f"--{name}" for name in flags if getattr(options, name)]
     for fault, value in options.faults:
         out += ["--fault", f"{fault}={value}"]
@@ -164,9 +166,9 @@ def reopen(inputs: Inputs, ui: Reporter) -> TestBed:
         else:
             setattr(bed, part, artifact.path / file if file else artifact.path)
     if gone:
+        build = ["rig", "build", *gone, *(w for w in inputs.options if w not in _RUN_ONLY)]
         raise usage(
             f"the store has no more {', '.join(gone)} of this run",
-            f"if its inputs are still what they were: "
-            f"{shlex.join(['rig', 'build', *gone, *inputs.options])}",
+            f"if its inputs are still what they were: {shlex.join(build)}",
         )
     return bed

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from rig import bundle, journal, tested
@@ -99,6 +100,8 @@ def test_options_become_arguments() -> None:
     assert tested.arguments_of(Options(firewall=False)) == ["--firewall", "off"]
     assert tested.arguments_of(Options(coherent=True)) == ["--coherent"]
     assert tested.arguments_of(Options(debug=True)) == ["--debug"]
+    assert tested.arguments_of(Options(icount=True, soak=True)) == ["--icount", "--soak"]
+    assert tested.arguments_of(Options(record=True)) == ["--record"]
     assert tested.arguments_of(Options(rootfs="debian", net=True)) == [
         "--net", "--rootfs", "debian",
     ]  # fmt: skip
@@ -117,7 +120,9 @@ def test_a_bundle_whose_artifacts_are_gone_says_which(
             with store.publishing(kind, INPUTS.artifacts[part], {}):
                 pass
     with pytest.raises(RigError, match="no more modules of this run") as caught:
-        tested.reopen(INPUTS, Reporter())
+        tested.reopen(
+            msgspec.structs.replace(INPUTS, options=["--record", *INPUTS.options]), Reporter()
+        )
     assert caught.value.hint.endswith("rig build modules --series v5.mbox")
     with store.publishing("modules", INPUTS.artifacts["modules"], {}):
         pass

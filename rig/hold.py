@@ -40,11 +40,14 @@ def holding(file: Path) -> Iterator[None]:
 
     Raises `FileNotFoundError` when the file is not there, or was removed meanwhile.
     """
-    with file.open("rb") as lock:
+    lock = os.open(file, os.O_RDONLY)
+    try:
         fcntl.flock(lock, fcntl.LOCK_SH)
-        if os.fstat(lock.fileno()).st_ino != file.stat().st_ino:
+        if os.fstat(lock).st_ino != file.stat().st_ino:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
         yield
+    finally:
+        os.close(lock)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from rig.hold import holding, unused
@@ -26,7 +26,8 @@ SCRATCH = ".new"
 """Suffix of a record that is being written."""
 JOB = "job"
 """In the folder of a job of `rig matrix`: what is to be done. Whoever does it holds it."""
-_JOBS = "rig-job-"
+_TEMPORARY = {name: f"rig-{name}-" for name in ("job", "mail", "index", "fetch")}
+"""How the names of temporary folders begin, by what they are for."""
 
 
 def sweep(folder: Path) -> None:
@@ -44,34 +45,48 @@ def sweep(folder: Path) -> None:
 
 
 @contextmanager
-def job_folder(data: bytes) -> Iterator[Path]:
-    """A temporary folder for a job; those of workers that were killed are removed first."""
+def temporary(what: str) -> Iterator[Path]:
+    """A temporary folder; when this process is killed, the next run removes it.
+
+    Raises `KeyError` when `what` is no key of `_TEMPORARY`.
+    """
     with ExitStack() as stack:
         with _alone():  # nobody shall take it for a left one before it is held
-            _sweep_jobs()
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=_JOBS)))
-            (folder / JOB).write_bytes(data)
-            stack.enter_context(holding(folder / JOB))
+            made = tempfile.TemporaryDirectory(prefix=_TEMPORARY[what])
+            folder = Path(stack.enter_context(made))
+            stack.enter_context(holding(folder))
         yield folder
 
 
-def sweep_jobs() -> None:
-    """Remove the folders of jobs whose worker was killed, and what their guests left."""
+@contextmanager
+def job_folder(data: bytes) -> Iterator[Path]:
+    """A temporary folder for a job; those of workers that were killed are removed first."""
+    sweep_temporary()
+    with temporary("job") as folder:
+        (folder / JOB).write_bytes(data)
+        with holding(folder / JOB):
+            yield folder
+
+
+def sweep_temporary() -> None:
+    """Remove the folders of processes that were killed, and what their guests left."""
     with _alone():
-        _sweep_jobs()
+        for prefix in _TEMPORARY.values():
+            for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+                _remove_unused(folder)
 
 
-def _sweep_jobs() -> None:
-    for folder in Path(tempfile.gettempdir()).glob(f"{_JOBS}*"):
-        with unused(folder / JOB) as over:
-            if over:
-                sweep(folder)
-                shutil.rmtree(folder, ignore_errors=True)  # of another user
+def _remove_unused(folder: Path) -> None:
+    not_ours = suppress(PermissionError)
+    with not_ours, unused(folder) as over, unused(folder / JOB) as done:
+        if over and done:
+            sweep(folder)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """No other rig makes or sweeps jobs meanwhile."""
+    """No other rig makes or sweeps temporary folders meanwhile."""
     handle = os.open(tempfile.gettempdir(), os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

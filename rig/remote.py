@@ -33,7 +33,7 @@ import msgspec
 from rig import bundle, catalogue, tested
 from rig.errors import FailureClass, RigError, infra
 from rig.hold import hold
-from rig.leftovers import JOB, job_folder
+from rig.leftovers import JOB, job_folder, temporary
 from rig.runner import run
 from rig.store import MANIFEST, Artifact, Store
 from rig.ui import Reporter
@@ -155,12 +155,12 @@ def fetch(store: Store, name: str, key: str, origin: str) -> None:
     with store.lock(name):
         if store.find(name, key) is not None:
             return
-        with tempfile.TemporaryDirectory(prefix="rig-fetch-") as scratch:
-            file = Path(scratch) / "artifact.tar"
+        with temporary("fetch") as scratch:
+            file = scratch / "artifact.tar"
             digest = _download(f"{origin}/{name}/{key}", file)
             if digest != _sha256(file):
                 raise infra(f"{name} {key} did not come whole", "the same command again")
-            unpacked = Path(scratch) / "artifact"
+            unpacked = scratch / "artifact"
             unpacked.mkdir()
             _tar("-xSf", file, "-C", unpacked)
             inputs = msgspec.json.decode((unpacked / MANIFEST).read_bytes())["inputs"]

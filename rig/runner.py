@@ -26,7 +26,7 @@ from rig.durations import Durations
 from rig.errors import FailureClass, infra
 from rig.hold import hold, unused
 from rig.judge import Judge, OnFailure
-from rig.leftovers import sweep, sweep_jobs
+from rig.leftovers import sweep, sweep_temporary
 from rig.store import Store, full_disk
 from rig.testbed import TestBed
 from rig.verdict.verdict import Outcome, Verdict
@@ -67,7 +67,7 @@ def new_run_dir(store: Store, label: str = "run") -> Path:
 
 def _new_folder(root: Path, label: str) -> Path:
     root.mkdir(exist_ok=True)
-    sweep_jobs()
+    sweep_temporary()
     found = sorted(p for p in root.iterdir() if p.is_dir() and not p.is_symlink())
     for old in found[:-KEEP_RUNS]:
         cache.drop_run(old)  # unless its rig still runs

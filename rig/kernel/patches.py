@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from rig.errors import usage
+from rig.leftovers import temporary
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ def from_stdin(path: Path, keep: Path, stdin: BinaryIO) -> Path:
 
 
 def _from_mails(file: Path) -> list[Patch]:
-    with tempfile.TemporaryDirectory(prefix="rig-mail-") as folder:
+    with temporary("mail") as folder:
         _git(folder, "mailsplit", f"-o{folder}", "--", str(file.resolve()))
-        mails = sorted(p for p in Path(folder).iterdir() if p.name.isdigit())
+        mails = sorted(p for p in folder.iterdir() if p.name.isdigit())
         patches = [_parse(mail, file.name) for mail in mails]
     return [patch for patch in patches if b"\n+++ " in patch.diff]
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from rig.errors import FailureClass, RigError, infra, usage
 from rig.kernel import git
 from rig.kernel.patches import Patch
 from rig.kernel.products import products
+from rig.leftovers import temporary
 from rig.store import Store
 
 PANTHOR = "drivers/gpu/drm/panthor"
@@ -214,8 +215,12 @@ class KernelRepo:
             self._run(["clean", "-ffdxq"], index=index, work_tree=self.worktree)
         return self.worktree
 
-    def _scratch_index(self, tree: Tree) -> _ScratchIndex:
-        return _ScratchIndex(self, tree)
+    @contextmanager
+    def _scratch_index(self, tree: Tree) -> Iterator[Path]:
+        """An index of its own that starts as `tree` and is gone afterwards."""
+        with temporary("index") as folder:
+            self._run(["read-tree", tree.id], index=folder / "index")
+            yield folder / "index"
 
     def _run(
         self,
@@ -249,22 +254,6 @@ class KernelRepo:
 
 _EMPTY = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git's tree without entries: in no tree
 _PATHS = ("--pathspec-from-file=-", "--pathspec-file-nul")
-
-
-class _ScratchIndex:
-    """An index of its own that starts as `tree` and is gone afterwards."""
-
-    def __init__(self, repo: KernelRepo, tree: Tree) -> None:
-        self._repo, self._tree = repo, tree
-        self._folder = tempfile.TemporaryDirectory(prefix="rig-index-")
-
-    def __enter__(self) -> Path:
-        index = Path(self._folder.name) / "index"
-        self._repo._run(["read-tree", self._tree.id], index=index)
-        return index
-
-    def __exit__(self, *_exc: object) -> None:
-        self._folder.cleanup()
 
 
 def _cut_off(index: Path) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rig.leftovers import JOB, job_folder, sweep, sweep_jobs
+from rig.leftovers import JOB, job_folder, sweep, sweep_temporary, temporary
 from rig.runner import new_run_dir
 from rig.store import Store
 
@@ -82,7 +82,31 @@ def test_jobs_of_killed_workers_are_swept(tmp_path: Path, monkeypatch: pytest.Mo
     with job_folder(b"mine") as folder:
         assert [path.name for path in tmp_path.iterdir()] == [folder.name]
         with job_folder(b"another") as other:
-            sweep_jobs()
+            sweep_temporary()
             assert (folder / JOB).read_bytes() == b"mine"
             assert (other / JOB).read_bytes() == b"another"
     assert not any(tmp_path.iterdir())
+
+
+def test_temporary_folders_of_killed_rigs_are_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = (
+        "import sys; from rig.leftovers import temporary\n"
+        "with temporary('mail') as folder:\n"
+        "    print(folder, flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as other:  # fmt: skip
+        assert other.stdout is not None
+        folder = Path(other.stdout.readline().strip())
+        sweep_temporary()
+        assert folder.exists(), "its process still runs"
+        other.kill()
+    assert folder.exists()
+    with temporary("index") as mine:
+        sweep_temporary()
+        assert [path.name for path in tmp_path.iterdir()] == [mine.name]

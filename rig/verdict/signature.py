@@ -13,7 +13,8 @@ from rig.verdict.verdict import Outcome, Verdict
 
 DEFINITION = (
     "signature: the failure class and the failure's sentence, with numbers, addresses, paths, "
-    "counts of further findings and the check that met an oops taken out"
+    "counts of further findings, what a log adds to a check that failed, and the check that met "
+    "an oops taken out"
 )
 AFTER = " (after: "
 """Behind an oops: which check tripped over it. That is a matter of luck."""
@@ -21,6 +22,8 @@ AFTER = " (after: "
 _NORMAL = (
     (re.compile(rf"{LAST}.*", re.DOTALL), ""),  # what happened to stand on the console
     (re.compile(rf"{re.escape(AFTER)}.*\)$", re.DOTALL), ""),
+    # behind a check: the driver's words may reach the console before it is looked at, or after
+    (re.compile(r"(?<=.) \((?:kernel log|secure log|firewall|GPU): .*\)$", re.DOTALL), ""),
     (re.compile(r" \(and \d+ more\)$"), ""),
     (re.compile(r"\+0x[0-9a-f]+/0x[0-9a-f]+"), ""),  # offset in a function
     (re.compile(r"(?<![\w.])/[\w.@:+-]+(?:/[\w.@:+-]+)+"), "PATH"),

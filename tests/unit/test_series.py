@@ -60,6 +60,7 @@ NOT_YET = Verdict(NAME, SKIPPED, "needs heap-name", FailureClass.NOT_APPLICABLE)
         ("WARNING in foo+0x1c/0x80 at 0xffff800012345678", "WARNING in foo+0x20/0x84 at 0xffff1"),
         ("bad section (and 2 more)", "bad section"),
         ("oops in foo (after: the guest did not answer)", "oops in foo (after: 'x' is lost)"),
+        ("no region runs (kernel log: panthor error: FW (1) hangs (and 2 more))", "no region runs"),
         ("see /tmp/run/a.log", "see /tmp/other/b.log"),
         ("12 power-ons after 1.5 s", "3 power-ons after 20 s"),
     ],
@@ -72,6 +73,7 @@ def test_class_and_words_are_the_signature() -> None:
     known = signature_of(fail("panthor bound although its heap is absent"))
     assert known is not None
     assert known != signature_of(fail("panthor did not bind"))
+    assert signature_of(fail("kernel log: a")) != signature_of(fail("kernel log: b"))
     assert known != signature_of(
         fail("panthor bound although its heap is absent", FailureClass.ASSERT)
     )

@@ -26,7 +26,7 @@ SCRATCH = ".new"
 """Suffix of a record that is being written."""
 JOB = "job"
 """In the folder of a job of `rig matrix`: what is to be done. Whoever does it holds it."""
-_TEMPORARY = {name: f"rig-{name}-" for name in ("job", "mail", "index", "fetch")}
+_TEMPORARY = {name: f"rig-{name}-" for name in ("job", "mail", "index", "fetch", "uapi")}
 """How the names of temporary folders begin, by what they are for."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from rig import catalogue, doctor
+from rig.artifacts import uapi
 from rig.cli import completion
 from rig.cli.options import bed_options, to_options
 from rig.cli.terminal import failed
@@ -96,6 +97,8 @@ def command(
     doctor.ensure(ui)
     with ui.stage("build"):
         bed.build_all()
+    if told := uapi.warning(bed.repo, bed.tree):
+        ui.say(told)
     bed.require_contract()
     with ui.stage("scenarios"):
         look = partial(failed, debugger=pdb) if stop or pdb else None

@@ -64,7 +64,7 @@ class KernelRepo:
 
     def fetched(self, path: Path, digest: str, label: str) -> Tree:
         """The tree of a fetched source, which does not change: read only once per `digest`."""
-        (tree,) = self._memo(["fetched", digest], lambda: [self.snapshot(path, label).id])
+        (tree,) = self.memo(["fetched", digest], lambda: [self.snapshot(path, label).id])
         return Tree(tree, label)
 
     def snapshot(self, path: Path, label: str) -> Tree:
@@ -119,7 +119,7 @@ class KernelRepo:
         Raises `RigError` (BUILD) that names the first patch, file and line that does not apply.
         """
         diffs = [hashlib.sha256(patch.diff).hexdigest() for patch in patches]
-        ids = self._memo(
+        ids = self.memo(
             ["apply", tree.id, *diffs],
             lambda: [state.id for state in self.apply_each(tree, patches, series)],
         )
@@ -157,7 +157,7 @@ class KernelRepo:
 
     def without(self, tree: Tree, folder: str) -> str:
         """Tree id of `tree` with one folder taken out: what does not depend on that folder."""
-        (left,) = self._memo(["without", tree.id, folder], lambda: [self._without(tree.id, folder)])
+        (left,) = self.memo(["without", tree.id, folder], lambda: [self._without(tree.id, folder)])
         return left
 
     def _without(self, tree: str, folder: str) -> str:
@@ -174,20 +174,28 @@ class KernelRepo:
         env, text = {"GIT_DIR": str(self._git_dir)}, b"".join(entry + b"\0" for entry in kept)
         return git.call(["mktree", "-z", "--missing"], self._root, env, text).decode().strip()
 
-    def _memo(self, question: Sequence[str], answer: Callable[[], list[str]]) -> list[str]:
-        """Tree ids that follow from content alone: found once, kept beside the objects.
+    def memo(self, question: Sequence[str], answer: Callable[[], list[str]]) -> list[str]:
+        """Tree ids, or other lines, that follow from content alone: found once, kept beside the
+        objects.
 
         An index of a kernel has 90,000 entries; asking git takes seconds, this does not.
         """
         note = self._git_dir / "rig-memo" / hashlib.sha256("\0".join(question).encode()).hexdigest()
         if note.exists():
-            return note.read_text().split()
+            return note.read_text().splitlines()
         ids = answer()
         note.parent.mkdir(exist_ok=True)
         scratch = note.with_suffix(f".{os.getpid()}")
         scratch.write_text("\n".join(ids))
         scratch.rename(note)
         return ids
+
+    def id_of(self, tree: Tree, path: str) -> str | None:
+        """git's id of a file or folder of a state, or None."""
+        try:
+            return self._run(["rev-parse", "--verify", "-q", f"{tree.id}:{path}"], index=None)
+        except git.GitError:
+            return None
 
     def read(self, tree: Tree, path: str) -> bytes | None:
         """Content of one file of a state, or None."""

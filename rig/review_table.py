@@ -127,7 +127,7 @@ REVIEWS = (
     Review("T-7s", "a wording", _WORDS),
     Review("T-8a", "unknown flags, sizes of queries, and what is told without a heap"),
     Review("T-8b", "a protected group without support is refused, and none is half made"),
-    Review("T-8c", "sizes asked for right behind a reset are never 0", _OPEN),
+    Review("T-8c", "sizes asked for right behind a reset are never 0"),
     Review(
         "T-8d", "a suspend buffer of the user that is too small, or given twice", on="protm-init"
     ),

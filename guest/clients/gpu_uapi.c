@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
+ * gpuctl regroup: groups made and destroyed one after the other, without a job, until
+ * stdin closes or one cannot be made: whatever becomes of the GPU meanwhile.
+ *
  * gpuctl sizes: the query of protected mode with buffers of all sizes.
  *
  * What is too small for the first version of the struct is refused, what is larger
@@ -8,9 +11,13 @@
  */
 #include "gpuctl.h"
 
+#include <poll.h>
+
 #define KNOWN	  4u /* struct drm_panthor_protected_info: one word of flags */
 #define UNTOUCHED 0xee
 #define ROOM	  32u
+
+#define REGROUP_MS 10 /* between two groups: the device logs what each one costs */
 
 static bool size_is_right(struct gpu *gpu, uint32_t size)
 {
@@ -45,5 +52,33 @@ _Noreturn void cmd_sizes(void)
 		right &= size_is_right(&gpu, size);
 	if (!right)
 		result_fail("sizes", "wrong");
+	result_ok();
+}
+
+/* Whether the host has closed our stdin; waits a little for it. */
+static bool eof_within(int ms)
+{
+	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+
+	return poll(&in, 1, ms) > 0;
+}
+
+_Noreturn void cmd_regroup(const struct options *o)
+{
+	struct gpu_group_options options;
+	uint64_t made = 0;
+	struct gpu gpu;
+	uint32_t vm, group;
+
+	need(gpu_open(&gpu));
+	group_options(&gpu, o, &options);
+	need(gpu_vm_create(&gpu, &vm));
+	puts("READY");
+	for (; !eof_within(REGROUP_MS); made++) {
+		need(gpu_group_create(&gpu, vm, &options, &group));
+		need(gpu_group_destroy(&gpu, group));
+	}
+	need(gpu_vm_destroy(&gpu, vm));
+	printf("made=%llu\n", (unsigned long long)made);
 	result_ok();
 }

@@ -11,6 +11,7 @@
  *   gpuctl region          one job with protected regions; hold=1: until stdin closes
  *   gpuctl unmap           a job before and one behind a hole in its buffer's mapping
  *   gpuctl sizes           the query of protected mode with buffers of all sizes
+ *   gpuctl regroup         groups that come and go, without a job, until stdin closes
  *   gpuctl submit-bench N  N jobs, timed
  *   gpuctl protm-init      give the FW memory of a heap for protected mode
  *   gpuctl protm-misuse    everything that is wrong with a buffer for it, one by one
@@ -23,7 +24,7 @@
 
 static const char usage_text[] =
 	"usage: gpuctl info|query|groups N|job|churn N|rotate|mesh|region|sizes|submit-bench N|\n"
-	"       unmap|protm-init|protm-misuse [options]\n"
+	"       regroup|unmap|protm-init|protm-misuse [options]\n"
 	"  queues=1 ring=65536 priority=1 flags=N   of each group; by default protected if the "
 	"driver "
 	"can\n"
@@ -309,6 +310,8 @@ int main(int argc, char **argv)
 		cmd_protm_misuse(&o);
 	if (!strcmp(command, "sizes"))
 		cmd_sizes();
+	if (!strcmp(command, "regroup"))
+		cmd_regroup(&o);
 	if (!strcmp(command, "unmap"))
 		cmd_unmap(&o);
 	usage();

@@ -50,6 +50,7 @@ _Noreturn void cmd_protm_init(const struct options *o);
 _Noreturn void cmd_protm_misuse(const struct options *o);
 void print_protm_info(const struct drm_panthor_protm_info *info);
 _Noreturn void cmd_sizes(void);
+_Noreturn void cmd_regroup(const struct options *o);
 _Noreturn void cmd_unmap(const struct options *o);
 
 #endif

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
-from rig.scenarios.kit import Scenario, check, scenario
+from rig.errors import FailureClass
+from rig.scenarios.kit import PROTECTED, Scenario, check, scenario
 from rig.scenarios.kit_protm import last_line, load
 
 FLAG = 1
 """DRM_PANTHOR_GROUP_CREATE_PROTECTED."""
 UNKNOWN = (2, 1 << 31, 3)
 """Flags that nobody knows, also beside one that is known."""
+BOOT_US = 600_000
+"""How long the MCU boots behind a reset: less than the second that panthor_fw_start() waits."""
 
 
 @scenario(flavour="direct", reviews=("T-8a", "T-8b"))
@@ -36,6 +39,27 @@ def test_with_heap(rig: Scenario) -> None:
     before = rig.dmabufs()
     rig.run("gpuctl", "job", f"flags={FLAG}")
     rig.settle(rig.dmabufs, before, "dma-bufs (count, bytes) behind a protected group")
+
+
+@scenario(contracts=PROTECTED, flavour="direct", reviews=("T-8c",))
+def test_sizes_behind_reset(rig: Scenario) -> None:
+    """Groups can be made while the MCU boots behind a slow reset (T-8c).
+
+    The firmware's interface has been reloaded then and says 0 for all sizes until the boot ends.
+    They are made all the time, so that it does not matter when the reset comes.
+    """
+    load(rig)
+    rig.keep_gpu_on()
+    maker = rig.spawn("gpuctl", "regroup")
+    maker.expect("READY")
+    rig.session.set_fault("boot-late", BOOT_US)
+    since, boots = rig.session.gpu.last_seq, len(rig.events("mcu-boot"))
+    with rig.driver_may_complain():
+        rig.session.set_fault("flush-never", 1)
+        rig.wait(lambda: bool(rig.events_since(since, "reset")), "the GPU reset")
+        rig.wait(lambda: len(rig.events("mcu-boot")) > boots, "the MCU's boot after the reset")
+    rig.finish(maker)
+    check(rig.last_boot()["full"], "the firmware was not reloaded", FailureClass.INFRA)
 
 
 def check_refused(rig: Scenario, flags: int, sentence: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_OPEN = "no scenario yet"
 _WORDS = "nothing to run: it is about the words of a comment"
 
 
@@ -74,13 +73,10 @@ REVIEWS = (
     Review(
         "T-4h", "memory that comes after the boot takes exactly one slow reset", on="protm-init"
     ),
+    Review("T-4i", "ordinary memory as the protected section: the boot is fine, the entry faults"),
     Review(
-        "T-4i",
-        "ordinary memory as the protected section: the boot is fine, the entry faults",
-        "the model checks no section at the entry, and takes a suspend buffer in ordinary "
-        "memory for a breach of contract",
+        "T-4j", "a user's buffer that is not protected must cost others nothing", on="protm-init"
     ),
-    Review("T-4j", "a user's buffer that is not protected must cost others nothing", _OPEN),
     Review(
         "T-4k",
         "the privileged call: capabilities, second and concurrent calls, wrong buffers",
@@ -114,11 +110,7 @@ REVIEWS = (
     Review("T-7m", "an entry that is over before the host looks is no failure"),
     Review("T-7n", "each wait that ends in a timeout leaves a GPU that works"),
     Review("T-7o", "a GPU that does not leave costs the group in it and no other"),
-    Review(
-        "T-7p",
-        "a GPU that says it is in protected mode after its reset is refused",
-        "no fault of the model leaves GPU_STATUS wrong behind a reset",
-    ),
+    Review("T-7p", "a GPU that says it is in protected mode after its reset is refused"),
     Review("T-7q", "two protected groups: one at a time, and both finish"),
     Review(
         "T-7r",

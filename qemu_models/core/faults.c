@@ -178,6 +178,8 @@ static const FaultRow rows[MALI_FAULT_COUNT] = {
         "stores in protected mode go to normal memory as well, so many bytes behind the code" },
     [MALI_FAULT_GPU_ID_WRONG] = { "gpu-id-wrong", "-", "wrong", LEVEL,
         "GPU_ID tells of an architecture that nobody knows (15)" },
+    [MALI_FAULT_PROTM_STATUS_STUCK] = { "protm-status-stuck", "PROTM exit", "wrong", LEVEL,
+        "GPU_STATUS says that protected mode is active, behind an exit and behind a reset, too" },
 };
 /* clang-format on */
 _Static_assert(MALI_FAULT_COUNT <= MALI_MAX_FAULTS, "MaliState.fault is too small");

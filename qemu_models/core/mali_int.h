@@ -383,6 +383,7 @@ typedef enum MaliFault { /* one row each in faults.c */
                          MALI_FAULT_PROTM_FAULT_AT,
                          MALI_FAULT_PROTM_LEAK,
                          MALI_FAULT_GPU_ID_WRONG,
+                         MALI_FAULT_PROTM_STATUS_STUCK,
                          MALI_FAULT_COUNT,
 } MaliFault;
 static inline void mali_fence(MaliGpu *g)

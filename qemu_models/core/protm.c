@@ -4,7 +4,8 @@
  *
  *   PROT_REGION    the stream stands still and raises CS event PROTM_PENDING, once
  *   PROTM_ENTER    the streams whose request is acknowledged at that moment are let in;
- *                  the other groups are suspended; GLB ack; GPU_STATUS bit 7
+ *                  the other groups are suspended; GLB ack; GPU_STATUS bit 7; a section
+ *                  that is not in protected memory faults now, and not at the boot
  *   protected      only those streams run, as bus master PROTECTED, until ...
  *   exit           ... their regions end, they fault, or the host asks for anything
  *
@@ -27,6 +28,8 @@
 
 #define PUBLIC_PROT_VA   0x03000000u /* the section of all public images */
 #define PUBLIC_PROT_SIZE 0x00040000u
+/* Of a fault (spec 2.4: no public source, free choice), beside those of streams in cs_mem.c. */
+#define FIRMWARE_SOURCE 0x0080u
 
 static const char *const exit_reason[] = {
     [MALI_PROTM_STAY] = "",           [MALI_PROTM_END] = "end",
@@ -188,6 +191,54 @@ void mali_protm_show(MaliGpu *g)
     }
 }
 
+/* ---- memory that is mapped and not protected: PROTM_FAULT, as for a stream ---- */
+
+/* As the firmware does it: what is there is written back. */
+static bool touch(MaliGpu *g, uint64_t pa)
+{
+    uint32_t word;
+
+    return g->ops.mem_read(g->opaque, MALI_MASTER_PROTECTED, pa, &word, sizeof(word)) &&
+           g->ops.mem_write(g->opaque, MALI_MASTER_PROTECTED, pa, &word, sizeof(word));
+}
+
+/* Leaf by leaf; true, and a fault of the GPU, at the first one that the firewall does not give. */
+static bool faults_in(MaliGpu *g, uint64_t va, uint64_t size)
+{
+    for (uint64_t end = va + size; va < end;) {
+        MaliLeaf l;
+
+        if (mali_walk_leaf(g, 0, va, &l) != MALI_XL_OK) {
+            return false; /* another thing is wrong, and told by others */
+        }
+        if ((l.perm & MALI_PERM_W) && !touch(g, l.pa)) {
+            mali_gpu_fault(g, EXC_GPU_BUS_FAULT, 0, l.pa, MALI_ACC_WRITE, FIRMWARE_SOURCE);
+            mali_protm_bus_error(g, g->s.protm.csg, 0, va, l.pa, MALI_ACC_WRITE);
+            return true;
+        }
+        va = (va | (mali_leaf_size(&l) - 1)) + 1;
+    }
+    return false;
+}
+
+static bool section_faults(MaliGpu *g)
+{
+    MaliManifest m;
+
+    mali_manifest_read(g, &m);
+    if (!m.present) {
+        return faults_in(g, PUBLIC_PROT_VA, PUBLIC_PROT_SIZE);
+    }
+    for (uint32_t i = 0; i < m.num_sections; i++) {
+        const MaliSection *s = &m.section[i];
+
+        if ((s->flags & FW_SECTION_PROT) && faults_in(g, s->va, s->size)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void mali_protm_begin(MaliGpu *g)
 {
     MaliProtm *p = &g->s.protm;
@@ -206,6 +257,9 @@ void mali_protm_begin(MaliGpu *g)
         mali_protm_show(g);
     }
     g->fetch.valid = false;
+    if (section_faults(g)) {
+        p->streams = 0; /* they stand where they are: only a reset helps */
+    }
     for (unsigned j = 0; j < MALI_NUM_CS; j++) {
         if (p->streams >> j & 1) {
             let_in(g, p->csg, j);
@@ -306,7 +360,8 @@ static void park(MaliGpu *g, unsigned csg, uint32_t streams)
     for (unsigned j = 0; j < MALI_NUM_CS; j++) {
         save |= (streams >> j & 1) && g->s.csg[csg].cs[j].prot_left ? MALI_BIT(j) : 0;
     }
-    if (save && !mali_protm_save(g, csg, save)) {
+    if (save && !mali_protm_save(g, csg, save) &&
+        !faults_in(g, g->s.csg[csg].protm_suspend_va, g->s.iface.protm_suspend_size)) {
         mali_violation(g, "protm-suspend-buffer", "csg %u: 0x%x bytes at 0x%llx cannot be written",
                        csg, g->s.iface.protm_suspend_size,
                        (unsigned long long)g->s.csg[csg].protm_suspend_va);

@@ -59,8 +59,10 @@ static void cmd_write(MaliGpu *g, uint32_t o, uint32_t v)
 
 static uint32_t status_read(MaliGpu *g, uint32_t o)
 {
+    bool stuck = mali_fault_hit(g, MALI_FAULT_PROTM_STATUS_STUCK);
+
     (void)o;
-    return g->s.gpu_status;
+    return g->s.gpu_status | (stuck ? GPU_STATUS_PROTM_ACTIVE : 0);
 }
 
 static uint32_t fault_status_read(MaliGpu *g, uint32_t o)

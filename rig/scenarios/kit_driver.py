@@ -165,18 +165,20 @@ class Driver(Channels):
         """Load our helper module (`righeap`): heaps on demand, re-probes on demand."""
         self.sh("modprobe righeap")
 
-    def add_heap(self, name: str, limit: int) -> Extent:
+    def add_heap(self, name: str, limit: int, *, closed: bool = True) -> Extent:
         """Register a heap of at most `limit` bytes, closed to CPUs; binds no device.
 
         Nobody in the guest can program the firewall without a secure world, so that this
-        is done here: the heap is protected before it has given any memory away.
+        is done here: the heap is protected before it has given any memory away. One that is
+        not `closed` is ordinary memory; protected mode cannot write there once another heap is.
         """
         self.load_helper()
         if self.contract == HEAP_PHANDLE:  # a heap without a node is never found
             self.describe(*devicetree.provider(devicetree.HELPER_NODE))
         self.sh(f"echo '{name} {limit}' > {RIGHEAP}/pool")
         pool = Extent(int(self._heap(name)["pool"], 16), limit)
-        self.session.protect(pool.start, pool.size)
+        if closed:
+            self.session.protect(pool.start, pool.size)
         return pool
 
     def heap_bytes(self, name: str) -> int:

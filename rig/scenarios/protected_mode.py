@@ -7,6 +7,7 @@ from rig.errors import FailureClass
 from rig.kernel.contract import PROTM_INIT
 from rig.scenarios.kit import PROTECTED, Scenario, check, extents, scenario
 from rig.scenarios.kit_protm import (
+    HEAP_NAME,
     bystander,
     check_counts,
     check_entry,
@@ -21,7 +22,7 @@ from rig.scenarios.kit_protm import (
     one_reset,
     resets,
 )
-from rig.scenarios.terms import FAULT_SAYS, PRE_INSMOD
+from rig.scenarios.terms import FAULT_SAYS, PRE_INSMOD, RENDER_NODE
 
 REGIONS = 5
 TAIL = 4_000_000
@@ -147,6 +148,32 @@ def test_reset_while_protected(rig: Scenario) -> None:
     told = rig.finish(holder, status=1)
     check("why=dead" in told, f"the group of a GPU that was reset is not lost: {last_line(told)}")
     check_unharmed(rig, other)
+    check_works(rig)
+
+
+@scenario(contracts=PROTECTED, flavour="direct", reviews=("T-7p",))
+def test_status_behind_reset(rig: Scenario) -> None:
+    """A GPU that says behind its reset that it is in protected mode is refused (T-7p).
+
+    Its MCU is not started, and the device is gone until the driver is loaded again.
+    """
+    holder = hold(rig)
+    before = len(resets(rig))
+    with rig.driver_may_complain():
+        rig.session.set_fault("protm-status-stuck", 1)
+        rig.try_run("gpuctl", "groups", "1")
+        rig.settle(lambda: len(resets(rig)) - before, 1, "resets of a GPU that does not leave")
+        since = resets(rig)[-1].seq
+        rig.wait(lambda: not rig.exists(RENDER_NODE) or bool(rig.events_since(since, "mcu-boot")),
+                 "the device's unplug, or the MCU's boot")  # fmt: skip
+        check(not rig.events_since(since, "mcu-boot"), "the driver goes on with a GPU that says "
+              "it is in protected mode behind its reset")  # fmt: skip
+        told = rig.finish(holder, status=1)
+    check("RESULT fail" in told, f"a job of a GPU that is refused ended in: {last_line(told)}")
+    rig.session.set_fault("protm-status-stuck", 0)
+    rig.unload_panthor()
+    rig.load_panthor(HEAP_NAME)
+    rig.wait_bound()
     check_works(rig)
 
 

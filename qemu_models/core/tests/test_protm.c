@@ -274,6 +274,77 @@ TEST(entry_with_an_image_without_section)
     check_refused("\"reason\":\"no-section\"");
 }
 
+/* Nobody is given the memory of one page: what the firewall says of a write from protected mode. */
+static void ordinary(uint64_t va)
+{
+    e.m->bad_base = pt_lookup(e.m, e.m->mcu_root, va);
+    e.m->bad_end = e.m->bad_base + 0x1000;
+}
+
+static void check_faulted(uint64_t va)
+{
+    char where[40];
+
+    snprintf(where, sizeof(where), "\"va\":%" PRIu64 ",", va);
+    CHECK(!active());
+    CHECK_HAS(ev_last(e.m, "protm-fault"), where);
+    CHECK_HAS(ev_last(e.m, "protm-exit"), "\"why\":\"fault\"");
+    CHECK_EQ(rd(e.m, GPU_INT_BASE + INT_RAWSTAT) & 3, GPU_IRQ_PROTM_FAULT);
+    CHECK_EQ(ev_count(e.m, "violation"), 0);
+    CHECK_EQ(rd(e.m, MCU_STATUS), MCU_STATUS_ENABLED);
+}
+
+TEST(ordinary_memory_as_the_section_faults_at_the_entry)
+{
+    for (unsigned page = 0; page < 4; page++) {
+        protected_world(1, 0);
+        AT_REGION(PROT_REGION(1), MOVE32(9, 1));
+        ordinary(FW_PROT_VA + page * 0x1000);
+        enter();
+        CHECK(!glb_diff(GLB_PROTM_ENTER)); /* it is no refusal */
+        mach_run(e.m, MS);
+        check_faulted(FW_PROT_VA + page * 0x1000);
+        CHECK_EQ(env_cs(&e, 0)->reg[9], 0);
+        CHECK(!prot_pending(&e, 0)); /* it does not ask again: only a reset helps */
+    }
+}
+
+TEST(ordinary_memory_faults_with_firmware_that_says_nothing)
+{
+    protected_world(1, 0);
+    mcu_w32(e.m, FW_TEXT_VA, 0);
+    pt_map(e.m, e.m->mcu_root, FW_PROT_VA, mach_alloc(e.m, 0x40000), 0x40000, PT_NX);
+    AT_REGION(PROT_REGION(1), NOP());
+    ordinary(FW_PROT_VA + 0x3f000);
+    enter();
+    check_faulted(FW_PROT_VA + 0x3f000);
+}
+
+TEST(entry_leaves_the_section_as_it_is)
+{
+    uint64_t pa;
+
+    protected_world(1, 0);
+    pa = pt_lookup(e.m, e.m->mcu_root, FW_PROT_VA);
+    ram_w32(e.m, pa, 0x12345678);
+    AT_REGION(PROT_REGION(1), NOP());
+    enter();
+    CHECK(active());
+    CHECK_EQ(ram_r32(e.m, pa), 0x12345678);
+}
+
+/* A section that the firmware cannot write to is another defect, which the boot tells of. */
+TEST(entry_writes_to_no_section_that_is_read_only)
+{
+    protected_world(1, 0);
+    pt_map(e.m, e.m->mcu_root, FW_PROT_VA, mach_alloc(e.m, 0x4000), 0x4000, PT_RO | PT_NX);
+    AT_REGION(PROT_REGION(1), NOP());
+    ordinary(FW_PROT_VA);
+    enter();
+    CHECK(active());
+    CHECK_EQ(ev_count(e.m, "protm-fault"), 0);
+}
+
 /* ---- two groups ---- */
 
 static Env other;
@@ -733,6 +804,20 @@ TEST(protected_buffer_that_is_not_there)
     CHECK_EQ(env_cs(&e, 0)->reg[5], 0);
 }
 
+TEST(protected_buffer_in_ordinary_memory)
+{
+    protected_world(1, 1000000);
+    running_region();
+    ordinary(e.g.protm_va + 0x2000);
+    ping();
+    CHECK_HAS(ev_last(e.m, "protm-suspend"), "\"saved\":false");
+    CHECK_EQ(ev_count(e.m, "violation"), 0);
+    CHECK_HAS(ev_last(e.m, "protm-fault"), "\"write\":true}");
+    CHECK_EQ(rd(e.m, GPU_INT_BASE + INT_RAWSTAT) & 3, GPU_IRQ_PROTM_FAULT);
+    CHECK(!active());
+    CHECK_EQ(env_cs(&e, 0)->reg[5], 0);
+}
+
 TEST(normal_buffer_cannot_forge_a_region)
 {
     uint64_t pa;
@@ -801,6 +886,18 @@ TEST(fault_exit_never)
     CHECK(glb_diff(GLB_PING));
     CHECK_EQ(ev_count(e.m, "protm-exit"), 0);
     wr(e.m, GPU_CMD, GPU_CMD_RESET | GPU_RESET_SOFT << 8);
+    CHECK(!active());
+}
+
+TEST(fault_status_stuck)
+{
+    protected_world(1, 0);
+    CHECK(!active());
+    mali_fault_set(e.m->gpu, "protm-status-stuck", 1);
+    CHECK(active());
+    wr(e.m, GPU_CMD, GPU_CMD_RESET | GPU_RESET_SOFT << 8);
+    CHECK(active());
+    mali_fault_set(e.m->gpu, "protm-status-stuck", 0);
     CHECK(!active());
 }
 

@@ -44,10 +44,15 @@ def attempt(rig: Scenario, trial: Trial, heap: str | None) -> Outcome:
 
 
 def settle(now: Trying) -> None:
-    """Wait until the resets are over that the trial is to have, or the try at one."""
+    """Wait until the resets are over that the trial is to have, or the try at one.
+
+    A fault that lasts must last until the driver has given up.
+    """
     rig, trial = now.rig, now.trial
     rig.settle(lambda: min(now.resets(), trial.resets), trial.resets, f"{trial.name}: GPU resets")
-    if trial.fate != "gives-up" and (trial.fate == "resets" or trial.way == "reset"):
+    if trial.fate == "gives-up":
+        rig.wait(lambda: not rig.exists(RENDER_NODE), f"{trial.name}: the device's unplug")
+    elif trial.fate == "resets" or trial.way == "reset":
         last = max((event.seq for event in now.events("reset")), default=now.since)
         rig.wait(lambda: bool(rig.events_since(last, "mcu-boot")),
                  f"{trial.name}: the MCU's boot after the reset")  # fmt: skip
@@ -76,8 +81,6 @@ def end_of(now: Trying) -> None:
     if trial.fate == "fails-probe":
         check(not rig.bound(), f"{trial.name}: the driver bound to a GPU that does not work",
               FailureClass.PROBE)  # fmt: skip
-    else:
-        rig.wait(lambda: not rig.exists(RENDER_NODE), f"{trial.name}: the device's unplug")
     unload(rig)
     load(rig, now.heap)
 

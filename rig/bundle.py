@@ -134,6 +134,8 @@ class Guest(msgspec.Struct):
     """Where the scenario starts."""
     snapshot: str = ""
     """Key in the store of the snapshot that the guest was restored from; empty: it was booted."""
+    gpu: str = ""
+    """Row of the GPU table that the scenario is about; empty: that of the run."""
     schema: int = SCHEMA
 
 

@@ -187,6 +187,7 @@ class Judge:
             config.smp,
             stage=spec.stage,
             snapshot=self._snapshot,
+            gpu=config.gpu,
         )
 
     def _keep_guest(self, item: pytest.Item, verdict: Verdict, error: BaseException | None) -> None:

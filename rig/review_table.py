@@ -85,12 +85,7 @@ REVIEWS = (
     Review("T-4l", "the labels of the two suspend buffers in debugfs are not swapped"),
     Review("T-4m", "an exhausted heap fails the next group, and only that"),
     Review("T-5a", "a stream's doorbell is rung also where the group's state needs no update"),
-    Review(
-        "T-5b",
-        "a priority reaches the 64-bit endpoint request of newer firmware",
-        "no patch of ours touches that update; it needs the GPU of arch 14, which "
-        "scenarios do not choose",
-    ),
+    Review("T-5b", "a priority reaches the 64-bit endpoint request of newer firmware"),
     Review("T-6a", "a partial unmap of a huge page locks all of it, and no region twice"),
     Review("T-6b", "VM_BINDs from others while the GPU is in protected mode"),
     Review("T-7a", "MMU commands wait for normal mode or force it, none is sent in protected mode"),

@@ -17,6 +17,7 @@ from rig.artifacts.rootfs import firmware_segment, modules_segment, run_segment
 from rig.deadlines import BOOT_S, COMMAND_S, scaled
 from rig.errors import RigError, infra
 from rig.gpu.events import EventLog
+from rig.gpu.rows import GpuRow, gpu_row
 from rig.guest.agent import Agent
 from rig.guest.keys import KeyPair
 from rig.guest.resume import pack
@@ -54,6 +55,8 @@ class GuestConfig:
     """Another firmware image for the MCU."""
     smp: int = 2
     memory_mib: int = 512
+    gpu: str = ""
+    """Row of the GPU table that the scenario is about; empty: that of the run."""
 
 
 @dataclass(frozen=True)
@@ -219,17 +222,22 @@ class Session(Knobs):
     def _gpu_spec(self) -> GpuSpec:
         options = self.bed.options
         faults = {f"fault-{name}": value for name, value in self.faults.items()}
-        return GpuSpec(self.bed.gpu.name, options.coherent, options.soc, faults=faults)
+        return GpuSpec(self.gpu_row.name, options.coherent, options.soc, faults=faults)
+
+    @property
+    def gpu_row(self) -> GpuRow:
+        """The GPU of this guest."""
+        return gpu_row(self.config.gpu) if self.config.gpu else self.bed.gpu
 
     @property
     def mcu_firmware(self) -> bytes:
         """The image that the MCU is given."""
-        return self.config.mcu_firmware or self.bed.mcu_firmware.read_bytes()
+        return self.config.mcu_firmware or self.bed.mcu_image(self.gpu_row).read_bytes()
 
     @property
     def mcu_path(self) -> str:
         """Where in the guest the driver looks for it."""
-        return MCU_FIRMWARE.format(arch=self.bed.gpu.arch)
+        return MCU_FIRMWARE.format(arch=self.gpu_row.arch)
 
     def _initrd(self, host_key: KeyPair) -> Path:
         """Userland, modules, MCU firmware and this run's keys: the kernel unpacks them in turn."""

@@ -283,7 +283,11 @@ class TestBed:
     @cached_property
     def mcu_firmware(self) -> Path:
         """The MCU's firmware image, for the architecture of the GPU."""
-        recipe = CsffwRecipe(self.gpu.arch, override=self.options.mcu_fw)
+        return self.mcu_image(self.gpu)
+
+    def mcu_image(self, gpu: GpuRow) -> Path:
+        """The same for another GPU than that of the run."""
+        recipe = CsffwRecipe(gpu.arch, override=self.options.mcu_fw)
         return self.builder.get(recipe).path / "mali_csffw.bin"
 
     @property

@@ -56,6 +56,7 @@ def config_of(guest: Guest, record: Run) -> GuestConfig:
         {name: n for name, n in guest.faults.items() if name not in record.inputs.faults},
         smp=guest.smp,
         memory_mib=guest.memory_mib,
+        gpu=guest.gpu,
     )
 
 

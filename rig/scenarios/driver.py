@@ -90,6 +90,17 @@ def test_group_cores(rig: Scenario) -> None:
 @scenario(contracts=EVERY, flavour="direct")
 def test_priority_on_slot(rig: Scenario) -> None:
     """A group on its slot gets a lower priority when one that matters more comes beside it."""
+    check_priority(rig)
+
+
+@scenario(contracts=EVERY, flavour="direct", gpu="g1-pro", reviews=("T-5b",))
+def test_priority_in_64_bits(rig: Scenario) -> None:
+    """The same where the firmware has a 64-bit word for it (T-5b; panthor_fw.c, arch 14)."""
+    check_priority(rig)
+
+
+def check_priority(rig: Scenario) -> None:
+    """The device sees the priority of a busy group fall below that of a later one."""
     rig.load_panthor(heap=None)
     rig.wait_bound()
     busy = bystander(rig, jobs=BUSY_JOBS, priority=LOW)

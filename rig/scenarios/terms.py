@@ -68,6 +68,7 @@ def scenario(
     stage: StageName = BOOTED,
     reviews: tuple[str, ...] = (),
     debug: bool = False,
+    gpu: str = "",
 ) -> pytest.MarkDecorator:
     """Mark a test function as a scenario and say on what it runs.
 
@@ -75,9 +76,10 @@ def scenario(
     `faults`: the device's fault plan at start. `stage`: how far the guest is when it starts:
     booted (no module loaded) or pre-insmod (OP-TEE's driver and heap are there). `reviews`:
     the review findings (`rig.review_table`) that a driver with them fails it for.
-    `debug`: only with the debug kernel (`rig run --debug`).
+    `debug`: only with the debug kernel (`rig run --debug`). `gpu`: the row of the GPU table
+    that it is about, whatever `--gpu` says.
     """
-    config = GuestConfig(flavour, faults or {})
+    config = GuestConfig(flavour, faults or {}, gpu=gpu)
     return pytest.mark.scenario(Spec(contracts, config, stage, reviews, debug))
 
 

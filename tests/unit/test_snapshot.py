@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -167,7 +166,8 @@ class Beds:
             "builder": SimpleNamespace(store=Store(root / "cache")),
         }  # fmt: skip
         differs.pop("gpu", None)
-        return SimpleNamespace(**{**names, **differs})
+        found = {**names, **differs}
+        return SimpleNamespace(**found, mcu_image=lambda _gpu: found["mcu_firmware"])
 
     def key(self, stage: str, config: GuestConfig | None = None, **differs: Any) -> object:
         shelf = Shelf(self.bed(**differs), self.root / "run")
@@ -191,7 +191,7 @@ def test_the_machine_is_in_every_key(beds: Beds, stage: str) -> None:
     plain = beds.key(stage)
     assert beds.key(stage, gpu="g310") != plain
     assert beds.key(stage, coherent=True) != plain
-    for other in (replace(GuestConfig(), smp=1), GuestConfig("direct")):
+    for other in (GuestConfig(smp=1), GuestConfig("direct"), GuestConfig(gpu="g1-pro")):
         assert beds.key(stage, other) != plain
     assert beds.key(stage, rootfs=beds.root / "other" / "rootfs.cpio") != plain
 

@@ -26,8 +26,14 @@ SCRATCH = ".new"
 """Suffix of a record that is being written."""
 JOB = "job"
 """In the folder of a job of `rig matrix`: what is to be done. Whoever does it holds it."""
-_TEMPORARY = {name: f"rig-{name}-" for name in ("job", "mail", "index", "fetch", "uapi")}
-"""How the names of temporary folders begin, by what they are for."""
+_TEMPORARY = {
+    "job": "rig-job-",
+    **{name: f"rig-held-{name}-" for name in ("mail", "index", "fetch", "uapi")},
+}
+"""How the names of temporary folders begin, by what they are for.
+
+A prefix says that the folder is held: an older rig beside this one has others, that are not.
+"""
 
 
 def sweep(folder: Path) -> None:

@@ -26,21 +26,12 @@ class Review:
 
 
 REVIEWS = (
-    Review(
-        "T-1a",
-        "an open file of a heap whose last reference goes must not use freed memory",
-        "no exporter of a heap takes it back here: the heaps of Linux and of the rig stay",
-    ),
-    Review(
-        "T-1b",
-        "opening a heap's file while the heap is removed must not race",
-        "no exporter of a heap takes it back here: the heaps of Linux and of the rig stay",
-    ),
+    Review("T-1a", "an open file of a heap whose last reference goes must not use freed memory"),
+    Review("T-1b", "opening a heap's file while the heap is removed must not race"),
     Review(
         "T-1c",
         "the TEE's own object may go before its heap: unload, allocate, load again",
-        "shown by `tee/unload-while-held` on kernel_config/series/tee-fixes only: Linux "
-        "7.3 itself is wrong there, and no mutant row has another base than heap-name",
+        on="tee-fixes",
     ),
     Review(
         "T-1d",
@@ -49,16 +40,8 @@ REVIEWS = (
         "of the module that made it",
     ),
     Review("T-2a", "the look-up in the kernel ignores a newline behind the name"),
-    Review(
-        "T-2b",
-        "letting go of the wrong heap inside the look-up must not deadlock",
-        "the look-up of our series drops no reference at all; another one needs another Image",
-    ),
-    Review(
-        "T-2c",
-        "the ioctl refuses the lengths and flags that it refused before",
-        "no scenario yet; a mutant of it needs another Image",
-    ),
+    Review("T-2b", "letting go of the wrong heap inside the look-up must not deadlock"),
+    Review("T-2c", "the ioctl refuses the lengths and flags that it refused before"),
     Review("T-3a", "no CPU maps, writes, clears or syncs a protected section, ever"),
     Review("T-4a", "no name and an empty name mean no heap: the probe goes on"),
     Review("T-4b", "a probe that fails leaves neither clocks nor runtime PM on"),

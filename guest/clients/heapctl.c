@@ -7,6 +7,10 @@
  *   max [LIMIT]      the largest single allocation, by bisection up to LIMIT (2G)
  *   loop SIZE N      N times allocate and free
  *   cpu [SIZE]       whether the CPU can reach a buffer: size, mmap, read, write
+ *   late SIZE        "READY", and one allocation when stdin closes: "errno=..."
+ *   refusals         allocations that are wrong in one thing each: "name=ERRNO" words
+ *   reopen           open, allocate and close every heap there is, by minor, until stdin
+ *                    closes; HEAP is any of them, and stays
  *   trusted [SIZE]   a trusted application fills a buffer from normal memory, "READY
  *                    filled"; at a byte of input the latter is wiped, "READY wiped"; when
  *                    stdin closes the buffer is read back and compared
@@ -16,26 +20,14 @@
  * `cpu` reports and judges nothing: reaching a protected buffer or not is the
  * scenario's business.
  */
-#include "rig_client.h"
+#include "heapctl.h"
 #include "tee.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 
-/* The dma-heap uAPI (linux/dma-heap.h), written down from its ABI. */
-struct heap_allocation {
-	uint64_t len;
-	uint32_t fd;
-	uint32_t fd_flags;
-	uint64_t heap_flags;
-};
-_Static_assert(sizeof(struct heap_allocation) == 24, "dma_heap_allocation_data");
-#define HEAP_ALLOC _IOWR('H', 0, struct heap_allocation)
-
-#define PAGE	      4096u
 #define DEFAULT_LIMIT (UINT64_C(2) << 30)
 
 static int heap;
@@ -223,7 +215,7 @@ static _Noreturn void cmd_trusted(uint64_t size)
 static _Noreturn void usage(void)
 {
 	fputs("usage: heapctl HEAP alloc SIZE [N] | hold SIZE [N] | max [LIMIT] | loop SIZE N | "
-	      "cpu [SIZE] | trusted [SIZE]\n",
+	      "cpu [SIZE] | late SIZE | refusals | reopen | trusted [SIZE]\n",
 	      stderr);
 	exit(2);
 }
@@ -257,6 +249,12 @@ int main(int argc, char **argv)
 		cmd_max(number(argc, argv, 3, DEFAULT_LIMIT));
 	if (!strcmp(command, "loop") && argc >= 5)
 		cmd_loop(number(argc, argv, 3, 0), number(argc, argv, 4, 0));
+	if (!strcmp(command, "late") && argc >= 4)
+		cmd_late(heap, number(argc, argv, 3, 0));
+	if (!strcmp(command, "refusals"))
+		cmd_refusals(heap);
+	if (!strcmp(command, "reopen"))
+		cmd_reopen(heap);
 	if (!strcmp(command, "trusted"))
 		cmd_trusted(number(argc, argv, 3, 65536));
 	if (!strcmp(command, "cpu"))

@@ -37,7 +37,7 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
         "agent/buf.c",
         "agent/transport.c",
     ),
-    "heapctl": ("clients/heapctl.c", "clients/tee.c"),
+    "heapctl": ("clients/heapctl.c", "clients/heap_edge.c", "clients/tee.c"),
     "failnth": ("clients/failnth.c", "clients/gpu.c"),
     "fwfuzz": ("clients/fwfuzz.c",),
     "memctl": ("clients/memctl.c",),

@@ -181,6 +181,10 @@ class Driver(Channels):
             self.session.protect(pool.start, pool.size)
         return pool
 
+    def remove_heap(self, name: str) -> None:
+        """Drop the reference of whoever registered a heap of ours: it goes with the last one."""
+        self.sh(f"echo {shlex.quote(name)} > {RIGHEAP}/remove")
+
     def heap_bytes(self, name: str) -> int:
         """Bytes allocated from one of our heaps now."""
         return int(self._heap(name)["bytes"])

@@ -33,10 +33,15 @@ def test_first_and_last_at_once(rig: Scenario) -> None:
     rig.run("heapctl", HEAP, "alloc", PAGE)
 
 
-@scenario(contracts=EVERY)
+@scenario(contracts=EVERY, reviews=("T-1c",))
 def test_unload_while_held(rig: Scenario) -> None:
-    """optee's unload waits for a buffer that somebody holds, ends with it, and can be undone."""
+    """optee's unload waits for a buffer that somebody holds, ends with it, and can be undone.
+
+    Between the two the heap is there without a TEE, and says so (T-1c).
+    """
     rig.load_optee()
+    late = rig.spawn("heapctl", HEAP, "late", PAGE)
+    late.expect("READY")
     holder = rig.spawn("heapctl", HEAP, "hold", PAGE)
     holder.expect("READY n=1")
     unload = rig.spawn("rmmod", "optee")
@@ -48,6 +53,8 @@ def test_unload_while_held(rig: Scenario) -> None:
           FailureClass.HANG)  # fmt: skip
     check(ended.status == 0, f"rmmod optee {ended.describe()}")
     check(not rig.lent(), "memory is still lent to OP-TEE behind the unload")
+    told = rig.finish(late)
+    check("errno=EINVAL" in told, f"an allocation from a heap without its TEE: {told.strip()}")
     rig.load_optee()
     rig.run("heapctl", HEAP, "alloc", PAGE)
 

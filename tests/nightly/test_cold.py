@@ -11,6 +11,7 @@ from rig.review_table import REVIEWS
 from rig.teeth import Mutant, choose, load
 from tests.guest.conftest import Rig, bite, command, told
 from tests.guest.test_catalogue import ARGUMENTS
+from tests.guest.test_fixes import FIXES
 
 
 @pytest.mark.parametrize("contract", ARGUMENTS)
@@ -31,8 +32,12 @@ def test_every_review_finding_is_shown(rig: Rig, kept: Path) -> None:
     teeth = [str(folder) for folder in kept.iterdir()]
     if len(teeth) < len(choose((), load())):
         pytest.skip("not every mutant was caught in this session")
+    arguments = ARGUMENTS | {
+        series: ("--series", f"kernel_config/series/{series}", family)
+        for family, series in FIXES.items()
+    }
     runs = {str(rig().kept)}
-    runs |= {str(rig(*ARGUMENTS[review.on]).kept) for review in REVIEWS if review.on in ARGUMENTS}
+    runs |= {str(rig(*arguments[review.on]).kept) for review in REVIEWS if review.on}
     done = command("reviews", *runs, *teeth)
     assert done.returncode == 0, done.stdout + done.stderr
     explained = [review for review in REVIEWS if review.unshown]

@@ -16,6 +16,14 @@
  *   disable  "NAME" makes allocations fail with -EINVAL, as those from a TEE
  *            heap do when the TEE is gone. Live buffers stay.
  *   enable   "NAME" undoes that.
+ *   remove   "NAME" drops our reference to a heap, where heaps have references
+ *            (otherwise -EOPNOTSUPP), and then writes over free memory of the size of
+ *            its object, so that whoever uses that nevertheless is sure to notice. What
+ *            is left of the heap fails all allocations with -ENODEV. A new heap may take
+ *            its name.
+ *   churn    "NAME COUNT" registers a heap and drops our reference to it, COUNT times.
+ *            Each waits for somebody to allocate from it first, so that it goes while it
+ *            is in use; -ETIMEDOUT if nobody does.
  *   list     one line per heap, in the order they were added. Those of a pool have
  *            its physical address at the end.
  *   buffers  one line per live buffer. Does not read the buffers.
@@ -40,13 +48,15 @@
  * Where heaps can have a node, ours have /rig-heaps if it is there, with the place in
  * the list, from 1 on, for an id.
  *
- * There is no way to unregister a heap, so each one pins the module. The name of
- * a heap somebody else registered is refused, but not without a stack trace of
- * sysfs, because the framework creates the device before it checks the name.
+ * Nobody tells when the last reference to a heap is gone, so each one pins the module,
+ * and what is known of it here stays. The name of a heap somebody else registered is
+ * refused, in kernels without references not without a stack trace of sysfs, because
+ * there the framework creates the device before it checks the name.
  */
 
 #include <linux/bitmap.h>
 #include <linux/cleanup.h>
+#include <linux/completion.h>
 #include <linux/debugfs.h>
 #include <linux/device/driver.h>
 #include <linux/dma-buf.h>
@@ -75,10 +85,14 @@
 #define KICKS_MAX  1000
 #define HEAPS_NODE "/rig-heaps"
 #define CELLS_MAX  8
+#define OBJECTS	   64
+#define POISON	   0x5a
+#define CHURN_MS   5000
 
 /* Not in every kernel: looked up when it's needed. */
 struct dma_heap *of_dma_heap_add(const struct dma_heap_export_info *exp_info,
 				 struct device_node *np, u32 id);
+void dma_heap_put(struct dma_heap *heap);
 
 struct rig_heap {
 	struct list_head node;
@@ -90,6 +104,9 @@ struct rig_heap {
 	unsigned long fails;
 	unsigned long live;
 	bool disabled;
+	bool removed;
+	/* Of a heap that comes and goes: somebody has got a buffer of it. */
+	struct completion used;
 	struct page *pool;
 	unsigned long *pool_used;
 	size_t pool_size;
@@ -164,6 +181,9 @@ static void rig_buffer_unmap(struct dma_buf_attachment *attach, struct sg_table 
 static int rig_heap_reserve(struct rig_heap *heap, size_t size)
 {
 	guard(mutex)(&rig_lock);
+
+	if (heap->removed)
+		return -ENODEV;
 
 	if (heap->disabled)
 		return -EINVAL;
@@ -318,6 +338,7 @@ static struct dma_buf *rig_heap_allocate(struct dma_heap *dma_heap, unsigned lon
 		heap->fails++;
 	else
 		heap->allocs++;
+	complete(&heap->used);
 
 	return dmabuf;
 }
@@ -334,6 +355,8 @@ enum rig_command {
 	RIG_LIMIT,
 	RIG_DISABLE,
 	RIG_ENABLE,
+	RIG_REMOVE,
+	RIG_CHURN,
 };
 
 static struct rig_heap *rig_heap_find(const char *name)
@@ -344,7 +367,7 @@ static struct rig_heap *rig_heap_find(const char *name)
 
 	list_for_each_entry(heap, &rig_heaps, node)
 	{
-		if (!strcmp(heap->name, name))
+		if (!heap->removed && !strcmp(heap->name, name))
 			return heap;
 	}
 
@@ -401,6 +424,25 @@ static struct dma_heap *rig_heap_register(const struct dma_heap_export_info *exp
 	return heap;
 }
 
+static struct rig_heap *rig_heap_make(const char *name, size_t limit)
+{
+	struct rig_heap *heap;
+
+	/* The name becomes that of a device node. */
+	if (strchr(name, '/'))
+		return ERR_PTR(-EINVAL);
+
+	heap = kzalloc_obj(*heap);
+	if (!heap)
+		return ERR_PTR(-ENOMEM);
+
+	strscpy(heap->name, name);
+	heap->limit = limit;
+	INIT_LIST_HEAD(&heap->buffers);
+	init_completion(&heap->used);
+	return heap;
+}
+
 static int rig_heap_add(const char *name, size_t limit, bool pool)
 {
 	struct dma_heap_export_info exp_info = { .ops = &rig_heap_ops };
@@ -409,17 +451,9 @@ static int rig_heap_add(const char *name, size_t limit, bool pool)
 
 	lockdep_assert_held(&rig_lock);
 
-	/* The name becomes that of a device node. */
-	if (strchr(name, '/'))
-		return -EINVAL;
-
-	heap = kzalloc_obj(*heap);
-	if (!heap)
-		return -ENOMEM;
-
-	strscpy(heap->name, name);
-	heap->limit = limit;
-	INIT_LIST_HEAD(&heap->buffers);
+	heap = rig_heap_make(name, limit);
+	if (IS_ERR(heap))
+		return PTR_ERR(heap);
 
 	if (pool) {
 		ret = rig_pool_create(heap, limit);
@@ -447,9 +481,93 @@ static int rig_heap_add(const char *name, size_t limit, bool pool)
 	return 0;
 }
 
+/* Free memory of one size is not what it was any more, here and now. */
+static void rig_overwrite_free(size_t size)
+{
+	void *objects[OBJECTS];
+
+	for (int i = 0; i < OBJECTS; i++) {
+		objects[i] = kmalloc(size, GFP_KERNEL);
+		if (objects[i])
+			memset(objects[i], POISON, size);
+	}
+
+	for (int i = 0; i < OBJECTS; i++)
+		kfree(objects[i]);
+}
+
+static int rig_heap_put(struct dma_heap *heap)
+{
+	typeof(&dma_heap_put) put = symbol_get(dma_heap_put);
+	size_t size;
+
+	if (!put)
+		return -EOPNOTSUPP;
+
+	size = ksize(heap);
+	migrate_disable();
+	put(heap);
+	rig_overwrite_free(size);
+	migrate_enable();
+	symbol_put(dma_heap_put);
+	return 0;
+}
+
+static int rig_heap_remove(struct rig_heap *heap)
+{
+	int ret;
+
+	lockdep_assert_held(&rig_lock);
+
+	ret = rig_heap_put(heap->heap);
+	if (!ret)
+		heap->removed = true;
+
+	return ret;
+}
+
+static struct dma_heap *rig_churn_add(struct rig_heap *heap, size_t round)
+{
+	struct dma_heap_export_info exp_info = { .ops = &rig_heap_ops, .priv = heap };
+	char *name = kasprintf(GFP_KERNEL, "%s-%zu", heap->name, round);
+
+	/* Whoever has it open may look at the name for as long as they like: it stays. */
+	exp_info.name = name;
+	reinit_completion(&heap->used);
+	return name ? dma_heap_add(&exp_info) : ERR_PTR(-ENOMEM);
+}
+
+/* The lock is not held here: those who allocate take it. */
+static int rig_churn(const char *name, size_t count)
+{
+	struct rig_heap *heap = rig_heap_make(name, SIZE_MAX);
+
+	if (IS_ERR(heap))
+		return PTR_ERR(heap);
+
+	__module_get(THIS_MODULE);
+	for (size_t round = 0; round < count; round++) {
+		struct dma_heap *registered = rig_churn_add(heap, round);
+		unsigned long left;
+		int ret;
+
+		if (IS_ERR(registered))
+			return PTR_ERR(registered);
+		left = wait_for_completion_timeout(&heap->used, msecs_to_jiffies(CHURN_MS));
+		ret = rig_heap_put(registered);
+		if (ret || !left)
+			return ret ?: -ETIMEDOUT;
+	}
+
+	return 0;
+}
+
 static int rig_run(enum rig_command command, const char *name, const size_t *limit)
 {
 	struct rig_heap *heap;
+
+	if (command == RIG_CHURN)
+		return rig_churn(name, *limit);
 
 	guard(mutex)(&rig_lock);
 
@@ -462,6 +580,9 @@ static int rig_run(enum rig_command command, const char *name, const size_t *lim
 
 	if (!heap)
 		return -ENOENT;
+
+	if (command == RIG_REMOVE)
+		return rig_heap_remove(heap);
 
 	if (command == RIG_LIMIT)
 		heap->limit = *limit;
@@ -499,9 +620,9 @@ static ssize_t rig_command_write(struct file *file, const char __user *user, siz
 			return -EINVAL;
 	}
 
-	if ((command == RIG_LIMIT || command == RIG_POOL) && !number)
+	if ((command == RIG_LIMIT || command == RIG_POOL || command == RIG_CHURN) && !number)
 		return -EINVAL;
-	if ((command == RIG_DISABLE || command == RIG_ENABLE) && number)
+	if ((command == RIG_DISABLE || command == RIG_ENABLE || command == RIG_REMOVE) && number)
 		return -EINVAL;
 
 	ret = rig_run(command, name, number ? &limit : NULL);
@@ -525,8 +646,8 @@ static int list_show(struct seq_file *s, void *unused)
 	list_for_each_entry(heap, &rig_heaps, node)
 	{
 		seq_printf(s, "%s disabled=%d allocs=%lu fails=%lu live=%lu bytes=%zu limit=",
-			   heap->name, heap->disabled, heap->allocs, heap->fails, heap->live,
-			   heap->bytes);
+			   heap->removed ? "-" : heap->name, heap->disabled, heap->allocs,
+			   heap->fails, heap->live, heap->bytes);
 		if (heap->limit == SIZE_MAX)
 			seq_puts(s, "none");
 		else
@@ -839,6 +960,8 @@ static int __init righeap_init(void)
 	rig_create_command("limit", RIG_LIMIT);
 	rig_create_command("disable", RIG_DISABLE);
 	rig_create_command("enable", RIG_ENABLE);
+	rig_create_command("remove", RIG_REMOVE);
+	rig_create_command("churn", RIG_CHURN);
 	debugfs_create_file("list", 0400, rig_dir, NULL, &list_fops);
 	debugfs_create_file("buffers", 0400, rig_dir, NULL, &buffers_fops);
 	debugfs_create_file("dirty", 0400, rig_dir, NULL, &dirty_fops);

@@ -136,14 +136,16 @@ class Store:
 
     @contextmanager
     def lock(self, name: str, on_wait: str | None = None) -> Iterator[None]:
-        """Hold `name`'s lock; a second rig waits (it says so once through `on_wait`)."""
-        lock = FileLock(self.root / "locks" / f"{name}.lock")
+        """Hold `name`'s lock; a second rig waits (it says so once through `on_wait`).
+
+        One of those who wait has the gate: whoever had the lock gets it again behind that one.
+        """
+        gate, lock = (FileLock(self.root / "locks" / f"{name}.{end}") for end in ("gate", "lock"))
+        unsaid = _acquire(gate, on_wait)
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            if on_wait:
-                print(on_wait, flush=True)
-            lock.acquire()
+            _acquire(lock, unsaid)
+        finally:
+            gate.release()
         try:
             yield
         finally:
@@ -208,6 +210,18 @@ class Store:
             doomed = self.root / "tmp" / f"gc-{artifact.name}-{artifact.key}-{os.getpid()}"
             artifact.path.rename(doomed)
             shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _acquire(lock: FileLock, on_wait: str | None) -> str | None:
+    """Wait for a lock, saying `on_wait` if it is not free; what is left to be said."""
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        if on_wait:
+            print(on_wait, flush=True)
+        lock.acquire()
+        return None
+    return on_wait
 
 
 def _read(name: str, key: str, path: Path) -> Artifact | None:

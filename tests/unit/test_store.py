@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,6 +75,27 @@ def test_what_a_killed_build_left_is_swept(store: Store) -> None:
     other.mkdir()
     publish(store)
     assert list((store.root / "tmp").iterdir()) == [other]
+
+
+def test_who_waits_has_the_lock_before_who_had_it(
+    store: Store, capfd: pytest.CaptureFixture[str]
+) -> None:
+    order: list[str] = []
+
+    def wait() -> None:
+        with store.lock("thing", "another rig waits"):
+            order.append("another")
+
+    waiting = threading.Thread(target=wait)
+    with store.lock("thing"):
+        waiting.start()
+        said = ""
+        while "another rig waits" not in said:
+            said += capfd.readouterr().out
+    with store.lock("thing"):
+        order.append("the first again")
+    waiting.join()
+    assert order == ["another", "the first again"]
 
 
 def test_looking_is_not_using(store: Store) -> None:

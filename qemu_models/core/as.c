@@ -219,7 +219,9 @@ void mali_as_write(MaliGpu *g, unsigned as, uint32_t reg, uint32_t val)
 
     if ((reg & ~4u) == AS_LOCKADDR) {
         g->s.as[as].lock_staged = 1;
-        g->s.as[as].lock_lost = 0;
+        if (reg == AS_LOCKADDR) { /* the first half: with the second alone the range is lost */
+            g->s.as[as].lock_lost = 0;
+        }
     }
     if (p) {
         *p =

@@ -320,6 +320,23 @@ TEST(lock_across_a_reset_is_a_known_issue)
     CHECK_EQ(ev_count(v.m, "known-issue"), 1);
 }
 
+/* The same between the halves of the first write, which the driver makes one by one. */
+TEST(lock_whose_first_half_a_reset_took_is_a_known_issue)
+{
+    Vm v = vm_new();
+    unsigned violations = ev_count(v.m, "violation");
+
+    wr(v.m, AS_REG(1, AS_LOCKADDR), (uint32_t)(VA | 14));
+    wr(v.m, GPU_CMD, GPU_CMD_RESET | 1 << 8);
+    wr(v.m, AS_REG(1, AS_LOCKADDR) + 4, (uint32_t)(VA >> 32));
+    as_cmd(v.m, 1, AS_COMMAND_LOCK);
+    CHECK_HAS(ev_last(v.m, "known-issue"), "\"issue\":\"lock-across-reset\",\"as\":1");
+    CHECK_EQ(ev_count(v.m, "violation"), violations);
+    wr(v.m, AS_REG(1, AS_LOCKADDR) + 4, (uint32_t)(VA >> 32));
+    as_cmd(v.m, 1, AS_COMMAND_LOCK); /* no reset meanwhile */
+    CHECK_EQ(ev_count(v.m, "violation"), violations + 1);
+}
+
 TEST(lock_of_nothing_behind_a_reset_is_a_violation)
 {
     Vm v = vm_new();

@@ -50,7 +50,9 @@ class Figure:
         }
 
 
-def compared(name: str, ours: Sequence[float], bare: Sequence[float], budget: float) -> Figure:
+def compared(
+    name: str, ours: Sequence[float], bare: Sequence[float], budget: float | None
+) -> Figure:
     """Median of `ours` over median of `bare`; sample i of both was taken back to back."""
     pairs = tuple(a / b for a, b in zip(ours, bare, strict=True))
     return Figure(name, "ratio", pairs, budget, median(ours) / median(bare))

@@ -50,9 +50,7 @@ class Figure:
         }
 
 
-def compared(
-    name: str, ours: Sequence[float], bare: Sequence[float], budget: float | None
-) -> Figure:
+def compared(name: str, ours: Sequence[float], bare: Sequence[float], budget: float) -> Figure:
     """Median of `ours` over median of `bare`; sample i of both was taken back to back."""
     pairs = tuple(a / b for a, b in zip(ours, bare, strict=True))
     return Figure(name, "ratio", pairs, budget, median(ours) / median(bare))

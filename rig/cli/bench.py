@@ -15,7 +15,6 @@ from rich.table import Table
 from rig import doctor
 from rig.bench.boot import boot_figures
 from rig.bench.commands import SCENARIO, build_figures, command_figures
-from rig.bench.edit import edit_figures
 from rig.bench.figures import Figure
 from rig.bench.guest import rate_figures
 from rig.bench.restore import restore_figures
@@ -23,7 +22,7 @@ from rig.runner import new_run_dir
 from rig.testbed import Options, TestBed
 from rig.ui import Reporter, output
 
-KINDS = ("boot", "restore", "rates", "edit", "verdict", "table", "builds")
+KINDS = ("boot", "restore", "rates", "verdict", "table", "builds")
 _FEW = 3
 """Samples of what is slow or steady."""
 
@@ -49,8 +48,8 @@ _FEW = 3
 def command(kinds: tuple[str, ...], rounds: int, no_budget: bool, json_file: Path | None) -> int:
     """Measure what the rig costs (docs/bench.md); without a KIND all of it.
 
-    Exit code 1 when a boot takes more than 1.15 times as long as under bare QEMU, a restore
-    more than half of a boot, or a verdict on an edit 2 s more than `make M=` of the module.
+    Exit code 1 when a boot takes more than 1.15 times as long as under bare QEMU, or a
+    restore more than half of a boot.
     """
     ui, out = Reporter(), output()
     doctor.ensure(ui)
@@ -85,15 +84,10 @@ def _measure(kind: str, bed: TestBed, run_dir: Path, rounds: int) -> list[Figure
         ]
     if kind == "rates":
         return rate_figures(bed, run_dir, rounds)
-    if kind == "edit":
-        return edit_figures(bed, run_dir, rounds, bed.ui.say)
-    commands = {
-        "verdict": (f"verdict of {SCENARIO}", [SCENARIO], few),
-        "table": ("table of all scenarios", [], 1),
-    }
-    if kind in commands:
-        name, argv, samples = commands[kind]
-        return [command_figures(name, argv, run_dir, samples)]
+    if kind == "verdict":
+        return [command_figures(f"verdict of {SCENARIO}", [SCENARIO], run_dir, few)]
+    if kind == "table":
+        return [command_figures("table of all scenarios", [], run_dir, 1)]
     return build_figures(bed.builder.store)
 
 

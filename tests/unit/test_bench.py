@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from rig.bench import edit
 from rig.bench.commands import build_figures
 from rig.bench.figures import Figure, compared
 from rig.bench.guest import numbers
@@ -77,20 +76,3 @@ def test_a_build_costs_what_the_dearest_did(tmp_path: Path) -> None:
 def test_a_wrong_kind(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli._run(["bench", "speed"]) == FailureClass.USAGE.exit_code
     assert "'speed' is not one of" in capsys.readouterr().err
-
-
-def test_an_edits_budgets_are_those_of_the_same_round() -> None:
-    """2 s beyond `make M=`; 32/5 of that for a bisection; make and boot never faster."""
-    rounds = [edit.Round(module=4.0, ours=5.5, plain=20.0, boot=5.0)] * 3
-    within = {figure.name: figure for figure in edit._figures(rounds, [35.0, 36.0, 37.0])}
-    assert not any(figure.over for figure in within.values())
-    assert within["edit to verdict beyond make M="].value == pytest.approx(1.5)
-    assert within["edit to verdict/cold boot"].value == pytest.approx(1.1)
-    slow = [edit.Round(module=4.0, ours=6.1, plain=6.0, boot=5.0)] * 3
-    over = {f.name for f in edit._figures(slow, [45.0] * 3) if f.over}
-    assert over == {
-        "edit to verdict beyond make M=",
-        "edit to verdict, rig/make and boot",
-        "bisect/(32/5 x (make M= + 2 s))",
-        "bisect/7 x make and boot",
-    }

@@ -59,8 +59,8 @@ def main() -> int:
     """Print the figures; 1 when the core is slower than its budget."""
     rates, binary = native(), qemu_binary()
     for name, value in rates.items():
-        print(f"core: {name:20} {value / 1e6:8.1f} M/s")
-    print(f"QEMU: instructions         {in_qemu(binary) / 1e6:8.1f} M/s")
+        print(f"core: {name:20} {value / 1e6:8.3f} M/s")
+    print(f"QEMU: instructions         {in_qemu(binary) / 1e6:8.3f} M/s")
     return int(rates["instructions"] < CORE_BUDGET)
 
 

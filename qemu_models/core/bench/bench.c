@@ -84,9 +84,32 @@ static void walks(const char *name, bool tlb)
     printf("%s %.0f\n", name, (double)rounds * PAGES / (cpu_s() - begin));
 }
 
+/* A busy group leaves its slot through its suspend buffer and comes back on another one. */
+static void suspends(void)
+{
+    const uint64_t code[] = { ADD_IMM32(4, 4, 1), BRANCH(CS_COND_ALWAYS, 0, -2) };
+    const unsigned rounds = 2000;
+    double begin;
+    Env e;
+
+    env_new(&e, 1);
+    env_code(&e, code, N_INSTR(code));
+    env_run(&e, (const uint64_t[]){ MOVE48(90, e.code_va), MOVE32(92, 16), CALL(90, 92) }, 3);
+    begin = cpu_s();
+    for (unsigned i = 0; i < rounds; i++) {
+        grp_state(e.m, &e.g, CSG_STATE_SUSPEND);
+        grp_bind(e.m, &e.g, i & 1 ? 0 : 4, 1, CSG_STATE_RESUME);
+    }
+    printf("suspend+resume %.0f\n", (double)rounds / (cpu_s() - begin));
+    if (ev_count(e.m, "csg-suspend") < rounds || ev_count(e.m, "csg-resume") < rounds) {
+        t_fail(__FILE__, __LINE__, "a group was not suspended or resumed each time");
+    }
+}
+
 int main(void)
 {
     instructions();
+    suspends();
     walks("walks-with-tlb", true);
     walks("walks-without-tlb", false);
     mach_free_all();

@@ -21,17 +21,10 @@ def hold(file: Path, *, create: bool = False) -> bool:
     False: the file is not there, or is being removed right now.
     """
     try:
-        lock = os.open(file, os.O_RDONLY | (os.O_CREAT if create else 0), 0o666)
+        _shared(file, os.O_CREAT if create else 0)  # never closed but by the end of the process
     except (FileNotFoundError, NotADirectoryError):
         return False
-    fcntl.flock(lock, fcntl.LOCK_SH)  # never released: closed by the end of the process
-    try:
-        if os.fstat(lock).st_ino == file.stat().st_ino:
-            return True
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-    os.close(lock)
-    return False
+    return True
 
 
 @contextmanager
@@ -40,14 +33,24 @@ def holding(file: Path) -> Iterator[None]:
 
     Raises `FileNotFoundError` when the file is not there, or was removed meanwhile.
     """
-    lock = os.open(file, os.O_RDONLY)
+    lock = _shared(file)
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def _shared(file: Path, flags: int = 0) -> int:
+    """The file at this path, open and locked; raises `FileNotFoundError` as `holding` does."""
+    lock = os.open(file, os.O_RDONLY | flags, 0o666)
     try:
         fcntl.flock(lock, fcntl.LOCK_SH)
         if os.fstat(lock).st_ino != file.stat().st_ino:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
-        yield
-    finally:
+    except BaseException:
         os.close(lock)
+        raise
+    return lock
 
 
 @contextmanager

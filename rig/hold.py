@@ -43,14 +43,18 @@ def holding(file: Path) -> Iterator[None]:
 def _shared(file: Path, flags: int = 0) -> int:
     """The file at this path, open and locked; raises `FileNotFoundError` as `holding` does."""
     lock = os.open(file, os.O_RDONLY | flags, 0o666)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        if os.fstat(lock).st_ino != file.stat().st_ino:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
-    except BaseException:
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    if not _is_at(file, lock):
         os.close(lock)
-        raise
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
     return lock
+
+
+def _is_at(file: Path, lock: int) -> bool:
+    try:
+        return os.fstat(lock).st_ino == file.stat().st_ino
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 @contextmanager

@@ -20,8 +20,9 @@ import msgspec
 from rig import bundle, tested
 from rig.catalogue import Entry
 from rig.errors import FailureClass, infra
+from rig.options import SERIES, Options
 from rig.remote import Job, Result, unpack, work
-from rig.testbed import SERIES, Options, TestBed
+from rig.testbed import TestBed
 from rig.verdict.verdict import Verdict, outcome_of
 
 ATTEMPTS = 3

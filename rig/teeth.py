@@ -16,8 +16,9 @@ from pathlib import Path
 
 from rig.catalogue import Entry, select
 from rig.errors import usage
+from rig.options import MUTANTS, SERIES, Options
 from rig.runner import RunResult, run
-from rig.testbed import MUTANTS, SERIES, Options, TestBed
+from rig.testbed import TestBed
 from rig.ui import Reporter
 from rig.verdict.verdict import Outcome, Verdict
 

@@ -18,8 +18,9 @@ from rig.errors import usage
 from rig.kernel.patches import load_series
 from rig.kernel.repo import Tree
 from rig.machine.launch import Soc
+from rig.options import Options, Rootfs
 from rig.paths import REPO
-from rig.testbed import Options, Rootfs, TestBed
+from rig.testbed import TestBed
 from rig.ui import Reporter
 
 PARTS: Mapping[str, tuple[str, str]] = {

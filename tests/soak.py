@@ -34,9 +34,10 @@ import msgspec
 from rig import interrupt
 from rig.catalogue import Entry, entries, select
 from rig.errors import FailureClass
+from rig.options import Options
 from rig.runner import new_run_dir, run
 from rig.store import GIB, Store
-from rig.testbed import Options, TestBed
+from rig.testbed import TestBed
 from rig.tested import inputs_of
 from rig.ui import Reporter
 from rig.verdict.verdict import Outcome

@@ -11,8 +11,6 @@
  */
 #include "gpuctl.h"
 
-#include <poll.h>
-
 #define KNOWN	  4u /* struct drm_panthor_protected_info: one word of flags */
 #define UNTOUCHED 0xee
 #define ROOM	  32u
@@ -53,14 +51,6 @@ _Noreturn void cmd_sizes(void)
 	if (!right)
 		result_fail("sizes", "wrong");
 	result_ok();
-}
-
-/* Whether the host has closed our stdin; waits a little for it. */
-static bool eof_within(int ms)
-{
-	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
-
-	return poll(&in, 1, ms) > 0;
 }
 
 _Noreturn void cmd_regroup(const struct options *o)

@@ -7,7 +7,6 @@
 #include "heapctl.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -77,14 +76,6 @@ _Noreturn void cmd_refusals(int heap)
 	result_ok();
 }
 
-static bool stdin_closed(void)
-{
-	struct pollfd stream = { .fd = STDIN_FILENO, .events = POLLIN };
-	char ignored;
-
-	return poll(&stream, 1, 0) > 0 && read(STDIN_FILENO, &ignored, 1) <= 0;
-}
-
 /* Open, allocate, close; nobody has the minor, or the heap has gone meanwhile: no defect. */
 static bool use(const char *node)
 {
@@ -123,7 +114,7 @@ _Noreturn void cmd_reopen(int heap)
 	}
 	puts("READY nodes=1");
 	fflush(stdout);
-	while (!stdin_closed())
+	while (!eof_within(0))
 		for (unsigned int round = 0; round < ROUNDS; round++)
 			for (unsigned int i = 0; i < MINORS; i++)
 				*(use(node[i]) ? &opened : &refused) += 1;

@@ -8,6 +8,7 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -52,6 +53,15 @@ static inline void hold_until_eof(void)
 	do
 		n = read(STDIN_FILENO, ignored, sizeof(ignored));
 	while (n > 0 || (n < 0 && errno == EINTR));
+}
+
+/* Whether the host has closed our stdin; waits so many milliseconds for it. */
+static inline bool eof_within(int ms)
+{
+	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+	char ignored;
+
+	return poll(&in, 1, ms) > 0 && read(STDIN_FILENO, &ignored, 1) <= 0;
 }
 
 /* A number with an optional suffix K, M or G; false when it is not one. */

@@ -18,8 +18,9 @@ from rig.bench.commands import SCENARIO, build_figures, command_figures
 from rig.bench.figures import Figure
 from rig.bench.guest import rate_figures
 from rig.bench.restore import restore_figures
+from rig.options import Options
 from rig.runner import new_run_dir
-from rig.testbed import Options, TestBed
+from rig.testbed import TestBed
 from rig.ui import Reporter, output
 
 KINDS = ("boot", "restore", "rates", "verdict", "table", "builds")

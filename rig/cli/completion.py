@@ -8,7 +8,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 
 from rig import catalogue
 from rig.errors import infra
-from rig.testbed import mutant_patches
+from rig.options import mutant_patches
 
 _VARIABLE = "_RIG_COMPLETE"
 """click's: set by the shell's function when it asks `rig` itself."""

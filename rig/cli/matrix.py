@@ -22,9 +22,10 @@ from rig.cli import completion
 from rig.errors import usage
 from rig.gpu.rows import gpu_row
 from rig.matrix import BASE, Axes, Cell, Found, cells, job_of, judge
+from rig.options import SERIES, Options
 from rig.remote import Job, Origin, stop
 from rig.runner import default_jobs, new_run_dir
-from rig.testbed import SERIES, Options, TestBed
+from rig.testbed import TestBed
 from rig.ui import Reporter, output
 from rig.verdict.verdict import Outcome, exit_code
 

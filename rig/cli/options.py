@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from rig.cli import completion
-from rig.testbed import Options
+from rig.options import Options
 
 F = TypeVar("F", bound=Callable[..., Any])
 

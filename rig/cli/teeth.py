@@ -8,11 +8,11 @@ import time
 import click
 
 from rig import catalogue, doctor, teeth
+from rig.options import Options
 from rig.report.keep import keep_teeth
 from rig.report.table import print_bites
 from rig.runner import new_run_dir
 from rig.store import Store
-from rig.testbed import Options
 from rig.ui import Reporter, output
 
 

@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 
 from rig.catalogue import entries
+from rig.options import Options
 from rig.report.table import print_verdicts
 from rig.runner import new_run_dir, run
-from rig.testbed import Options, TestBed
+from rig.testbed import TestBed
 from rig.ui import Reporter, output
 from rig.verdict.verdict import Outcome, Verdict
 

@@ -15,9 +15,10 @@ import pytest
 
 from rig.catalogue import entries
 from rig.errors import FailureClass
+from rig.options import Options
 from rig.runner import new_run_dir, run
 from rig.store import Store
-from rig.testbed import Options, TestBed
+from rig.testbed import TestBed
 from rig.ui import Reporter
 from rig.verdict.verdict import Outcome, Verdict
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from rig.machine import devicetree
+from rig.options import Options
 from rig.paths import REPO
-from rig.testbed import Options, TestBed
+from rig.testbed import TestBed
 from rig.ui import Reporter
 
 SERIES = REPO / "kernel_config" / "series" / "heap-phandle"

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from rig.kernel.patches import load_series
+from rig.options import Options
 from rig.paths import REPO
-from rig.testbed import LINUX, Options, TestBed
+from rig.testbed import LINUX, TestBed
 from rig.ui import Reporter
 
 SERIES = sorted(

@@ -65,7 +65,8 @@ RUN = """
     from rig.cli import main
     from rig.report.table import print_verdicts
     from rig.runner import new_run_dir, run
-    from rig.testbed import Options, TestBed
+    from rig.options import Options
+    from rig.testbed import TestBed
     from rig.ui import Reporter, output
     from rig.verdict.verdict import exit_code
 

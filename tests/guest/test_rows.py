@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from rig.gpu.rows import GpuRow, gpu_row, gpu_rows
-from rig.testbed import Options
+from rig.options import Options
 from tests.guest.conftest import Rig, told
 
 SMOKE = "suspend-buffer/state-survives"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rig.testbed import DEFAULT_SERIES, mutant_patch
+from rig.options import DEFAULT_SERIES, mutant_patch
 
 SCENARIO = "probe-defer/heap-late"
 HARMLESS = """\

@@ -18,11 +18,12 @@ from rig.errors import FailureClass, RigError
 from rig.guest.shell import sh
 from rig.machine import snapshot
 from rig.machine.launch import RAM_BASE
+from rig.options import Options
 from rig.scenarios.kit import RENDER_NODE, Scenario
 from rig.session import GuestConfig, Session
 from rig.snapshots import Shelf, opened
 from rig.stages import BOOTED, PRE_INSMOD, PROBED
-from rig.testbed import Options, TestBed
+from rig.testbed import TestBed
 from rig.ui import Reporter
 from rig.verdict import oracles, seclog
 

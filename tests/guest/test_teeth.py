@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from rig.catalogue import entries
+from rig.options import DEFAULT_SERIES
 from rig.review_table import REVIEWS
 from rig.teeth import Mutant, choose, load
-from rig.testbed import DEFAULT_SERIES
 from tests.guest.conftest import Rig, bite, command
 
 PLAIN = choose((), load())

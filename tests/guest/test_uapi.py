@@ -10,7 +10,8 @@ import pytest
 
 from rig.artifacts import uapi
 from rig.kernel.patches import Patch
-from rig.testbed import SERIES, Options, TestBed
+from rig.options import SERIES, Options
+from rig.testbed import TestBed
 from rig.ui import Reporter
 
 INFO = "DRM_PANTHOR_DEV_QUERY_PROTECTED_INFO"

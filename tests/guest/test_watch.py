@@ -16,8 +16,9 @@ import pytest
 
 from rig.artifacts.sources import Sources
 from rig.kernel.repo import PANTHOR
+from rig.options import DEFAULT_SERIES
 from rig.store import Store
-from rig.testbed import DEFAULT_SERIES, LINUX
+from rig.testbed import LINUX
 from rig.ui import Reporter
 
 FILE = f"{PANTHOR}/panthor_devfreq.c"

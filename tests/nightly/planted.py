@@ -13,7 +13,8 @@ from pathlib import Path
 
 from rig.bench.history import Branch, Edit
 from rig.bench.history import begin as begin_of
-from rig.testbed import Options, TestBed
+from rig.options import Options
+from rig.testbed import TestBed
 from rig.ui import Reporter
 
 HARMLESS = ("panthor_drv.c", "panthor_heap.c", "panthor_devfreq.c", "panthor_gpu.c")

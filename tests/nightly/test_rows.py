@@ -10,10 +10,11 @@ import pytest
 from rig.catalogue import entries, select
 from rig.gpu.rows import gpu_names
 from rig.machine.launch import Soc
+from rig.options import Options
 from rig.scenarios.kit import Scenario
 from rig.session import GuestConfig, Session
 from rig.snapshots import opened
-from rig.testbed import Options, TestBed
+from rig.testbed import TestBed
 from rig.ui import Reporter
 from tests.guest.conftest import Ran, Rig, told
 from tests.guest.test_catalogue import EXPECTED

@@ -12,12 +12,13 @@ import pytest
 
 from rig.deadlines import scaled
 from rig.machine import snapshot
+from rig.options import Options
 from rig.scenarios.kit import Scenario
 from rig.scenarios.stress import GROUPS, MESH, ROUND_S, ROUNDS, SEED, check_ended, check_rotated
 from rig.session import GuestConfig, Session, Start
 from rig.snapshots import Shelf
 from rig.stages import BOOTED
-from rig.testbed import Options, TestBed
+from rig.testbed import TestBed
 from rig.ui import Reporter
 from rig.verdict import oracles
 from tests.guest.conftest import Rig, told

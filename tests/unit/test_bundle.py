@@ -12,8 +12,8 @@ from rig import bundle, journal, tested
 from rig.errors import FailureClass, RigError
 from rig.guest.shell import RecordedShell, ShellResult
 from rig.journal import Clocks, Journal
+from rig.options import Options
 from rig.store import Store
-from rig.testbed import Options
 from rig.ui import Reporter
 from rig.verdict.verdict import Outcome, Verdict
 

@@ -15,7 +15,7 @@ from rig.cli.cp import scp
 from rig.environment import build_environment
 from rig.errors import RigError
 from rig.machine.launch import Disk
-from rig.testbed import Options
+from rig.options import Options
 
 SYSTEM = build_environment()
 """With /usr/sbin in PATH, whoever runs the tests."""

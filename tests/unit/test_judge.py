@@ -23,11 +23,11 @@ from rig.errors import FailureClass, RigError
 from rig.gpu.events import EventLog
 from rig.guest.shell import LAST
 from rig.kernel.contract import HEAP_NAME, Detected
+from rig.options import Options
 from rig.runner import new_run_dir, run
 from rig.scenarios import kit
 from rig.session import BOOT, Start
 from rig.store import Store
-from rig.testbed import Options
 from rig.ui import Reporter
 from rig.verdict.oracles import Complaint
 from rig.verdict.verdict import NoteKind, Outcome, Verdict, exit_code

@@ -11,7 +11,7 @@ import pytest
 
 from rig.errors import FailureClass, RigError
 from rig.guest.shell import ShellResult
-from rig.testbed import Options
+from rig.options import Options
 from rig.verdict.kmemleak import parse
 from rig.verdict.oracles import no_leaks
 

@@ -15,6 +15,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rig.kernel",),
     ("rig.artifacts",),
     ("rig.gpu", "rig.guest", "rig.machine"),
+    ("rig.options",),
     ("rig.testbed",),
     ("rig.tested",),
     ("rig.rootdisk", "rig.knobs"),

@@ -16,9 +16,9 @@ from rig import bundle, remote, tested
 from rig.catalogue import entries
 from rig.errors import FailureClass, RigError
 from rig.matrix import ATTEMPTS, Axes, Cell, Found, cells, judge
+from rig.options import SERIES, Options
 from rig.remote import Job, Origin, Result, fetch, work
 from rig.store import Store
-from rig.testbed import SERIES, Options
 from rig.verdict.verdict import Outcome
 
 AXES = Axes(["base", "heap-name"], ["g610", "g510", "g715"], ["direct", "secure"], [None], 2)

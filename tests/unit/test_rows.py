@@ -10,8 +10,8 @@ import pytest
 from rig.artifacts.csffw import default_image
 from rig.errors import FailureClass, RigError
 from rig.gpu.rows import fault_names, gpu_names, require_faults
+from rig.options import Options
 from rig.teeth import load
-from rig.testbed import Options
 
 
 def refused(options: Options) -> RigError:

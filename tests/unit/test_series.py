@@ -20,12 +20,13 @@ from rig.errors import FailureClass, RigError, infra
 from rig.kernel.patches import Patch
 from rig.kernel.repo import KernelRepo, Tree
 from rig.kernel.warnings import Compiled, read
+from rig.options import Options
 from rig.report.matrix import print_matrix, write_json
 from rig.runner import RunResult
 from rig.series import findings, matrix, new_warnings, states_of
 from rig.states import Judged, Pin, Referee, Ruling, State
 from rig.store import Store
-from rig.testbed import Options, TestBed
+from rig.testbed import TestBed
 from rig.verdict.signature import signature_of
 from rig.verdict.verdict import Note, NoteKind, Outcome, Verdict, exit_code
 

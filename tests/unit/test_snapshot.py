@@ -21,11 +21,11 @@ from rig.guest.resume import pack
 from rig.hold import holding
 from rig.machine import snapshot
 from rig.machine.ram import ProcessRam
+from rig.options import Options
 from rig.session import GuestConfig
 from rig.snapshots import Shelf
 from rig.stages import BOOTED, PRE_INSMOD, PROBED, canonical
 from rig.store import MANIFEST, Store
-from rig.testbed import Options
 from rig.ui import Reporter
 
 MIB = 1 << 20

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from rig.catalogue import entries
+from rig.options import FIRMWARE_MUTANTS, MUTANTS, SERIES, Options
 from rig.teeth import choose, load, toothless
-from rig.testbed import FIRMWARE_MUTANTS, MUTANTS, SERIES, Options
 
 IDS = {entry.id for entry in entries()}
 

@@ -14,8 +14,8 @@ from rig.artifacts.kernel import TYR
 from rig.artifacts.rust import LIBCLANG, LIBRARIES, environment, wrapper
 from rig.errors import FailureClass, RigError
 from rig.gpu.rows import gpu_row
+from rig.options import Options
 from rig.scenarios import tyr
-from rig.testbed import Options
 from rig.tested import arguments_of
 
 

@@ -13,6 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -35,6 +36,9 @@ PARTS = {
 _LARGE = ("work", "sources")  # 400,000 files: seconds to count
 _NOTE = "sizes.json"
 _NOTE_S = 6 * 3600.0
+_COUNTED = "artifacts.json"
+_SLACK = 0.98
+"""How full a build leaves the folder that was over its bound: the next ones need not look again."""
 _DAY_S = 24 * 3600.0
 _KEEP_RUNS = 3
 
@@ -80,7 +84,10 @@ def _below(folder: Path | str) -> int:
 
 
 def sizes(store: Store, *, fresh: bool) -> dict[str, int]:
-    """Bytes of each part. Unless `fresh`, the large ones may be a few hours old."""
+    """Bytes of each part. Unless `fresh`, the large ones may be a few hours old.
+
+    Unless `fresh`, an artifact counts as much as when it was seen first.
+    """
     note = store.root / _NOTE
     large: dict[str, int] = {}
     if not fresh and note.exists() and time.time() - note.stat().st_mtime < _NOTE_S:
@@ -91,7 +98,28 @@ def sizes(store: Store, *, fresh: bool) -> dict[str, int]:
     if set(large) != set(_LARGE):
         large = {name: disk_bytes(store.root / name) for name in _LARGE}
         note.write_text(json.dumps(large))
+    large["store"] = sum(_artifacts(store, fresh=fresh).values())
     return {name: large.get(name) or disk_bytes(store.root / name) for name in PARTS}
+
+
+def _artifacts(store: Store, *, fresh: bool) -> dict[str, int]:
+    """Bytes of each artifact, by folder and its inode: it never changes, so it is counted once."""
+    note = store.root / _COUNTED
+    try:
+        before = {} if fresh else dict(json.loads(note.read_text()))
+    except (FileNotFoundError, ValueError):
+        before = {}
+    now: dict[str, int] = {}
+    for kind in _list(store.root / "store"):
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(kind) as entries:
+            for entry in entries:
+                name = f"{kind.name}/{entry.name} {entry.inode()}"
+                now[name] = before.get(name) or disk_bytes(Path(entry.path))
+    if now != before:
+        scratch = note.with_suffix(f".{os.getpid()}")
+        scratch.write_text(json.dumps(now))
+        scratch.rename(note)
+    return now
 
 
 @dataclass(frozen=True)
@@ -112,12 +140,13 @@ def make_room(
     """Remove what was not used for longest until the whole is within `gib` GiB.
 
     Yields what went, with its size in bytes. What a live rig uses stays, also when the
-    bound is not met then.
+    bound is not met then. Unless `fresh`, a folder over its bound gets a little more room.
     """
     limit = (bound() if gib is None else gib) * GIB
-    left = sum(sizes(store, fresh=fresh).values()) - limit
-    if left <= 0:
+    taken = sum(sizes(store, fresh=fresh).values())
+    if taken <= limit:
         return
+    left = taken - limit * (1.0 if fresh else _SLACK)
     for item in sorted(_items(store), key=lambda item: item.used):
         if left <= 0:
             return

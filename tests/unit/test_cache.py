@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -181,6 +182,36 @@ def test_large_parts_are_not_counted_at_every_build(store: Store) -> None:
     assert cache.sizes(store, fresh=True)["work"] >= MIB
     (store.root / "sizes.json").write_text("torn{")
     assert cache.sizes(store, fresh=False)["work"] >= MIB
+
+
+def test_an_artifact_is_counted_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(store, "first", 1000)
+    before = cache.sizes(store, fresh=False)["store"]
+    publish(store, "second", 2000)
+    counted: list[Path] = []
+    real = cache.disk_bytes
+
+    def noting(path: Path) -> int:
+        counted.append(path)
+        return real(path)
+
+    monkeypatch.setattr(cache, "disk_bytes", noting)
+    after = cache.sizes(store, fresh=False)["store"]
+    assert MIB <= after - before < 2 * MIB
+    assert [path.name for path in counted if path.parent.name == "thing"] == ["second"]
+    shutil.rmtree(store.path_of("thing", "second"))
+    assert cache.sizes(store, fresh=False)["store"] == before
+    (store.root / "artifacts.json").write_text("torn{")
+    assert cache.sizes(store, fresh=False)["store"] == before
+
+
+def test_a_build_over_the_bound_makes_room_for_the_next_ones(store: Store) -> None:
+    for number in range(100):
+        publish(store, f"{number:02}", 1000 + number)
+    limit = (whole(store) - MIB // 2) / GIB
+    gone = [item.what for item, _size in cache.make_room(store, limit)]
+    assert gone == ["thing 00", "thing 01", "thing 02"]
+    assert not list(cache.make_room(store, limit))
 
 
 @pytest.mark.parametrize("text", ["much", "-1", "0", "inf", "nan"])

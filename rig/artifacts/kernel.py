@@ -74,6 +74,7 @@ class KernelBuild:
         self.source = repo.checkout(tree)
         self.objdir = repo.objdir(flavour.name)
         self.objdir.mkdir(exist_ok=True)
+        quick.tidy(self.objdir)
         job.env.update(_REPRODUCIBLE)
         if flavour.rust:
             job.env.update(rust.environment(job.builder.get(rust.RustRecipe()).path))
@@ -113,14 +114,17 @@ class KernelBuild:
 
     def _short_way(self) -> bool:
         """Compile, and go the steps behind it; False: kbuild shall say what is wrong."""
-        self.make(f"{PANTHOR}/", what="building panthor.ko", steps=MODULES_STEPS)
+        if not quick.compiled(self.objdir, self._step):
+            self.make(f"{PANTHOR}/", what="building panthor.ko", steps=MODULES_STEPS)
         steps = quick.last_steps(self.objdir)
         try:
-            for step in steps:
-                self.job.run(["sh", "-c", step], cwd=self.objdir, what="linking panthor.ko")
+            quick.linked(self.objdir, steps, self._step)
         except RigError:
             return False
         return bool(steps)
+
+    def _step(self, argv: list[str]) -> None:
+        self.job.run(argv, cwd=self.objdir, what="building panthor.ko")
 
     def _prove(self, module: Path) -> None:
         """Make what kbuild has just made the short way too; that way counts when both are equal."""
@@ -139,8 +143,11 @@ class KernelBuild:
         return found if ways == self._ways() else ""
 
     def _ways(self) -> str:
-        steps = "\n".join(quick.last_steps(self.objdir))
-        return f"{self._stamp(_IMAGE).read_text()} {_digest(steps.encode())}"
+        """The Image, all commands, and the Makefile that they follow from."""
+        own = [quick.noted(self.objdir, target) for target in quick.objects(self.objdir)]
+        steps = "\n".join([*quick.last_steps(self.objdir), *own]).encode()
+        makefile = (self.source / PANTHOR / "Makefile").read_bytes()
+        return f"{self._stamp(_IMAGE).read_text()} {_digest(steps + makefile)}"
 
     def _stamp(self, name: str) -> Path:
         return self.objdir / name

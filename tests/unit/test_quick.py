@@ -87,6 +87,9 @@ class Built(KernelBuild):
     def __init__(self, objdir: Path) -> None:
         self.job, self.objdir = cast(Job, Tools()), objdir
         self.source_text, self.made = "one", list[str]()
+        self.source = objdir / "src"
+        (self.source / PANTHOR).mkdir(parents=True)
+        (self.source / PANTHOR / "Makefile").write_text("panthor-y := a.o b.o\n")
         (objdir / ".rig-image").write_text("key")
 
     def make(self, *argv: str, **_more: Any) -> None:

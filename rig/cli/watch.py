@@ -15,6 +15,7 @@ from rig.catalogue import Entry
 from rig.cli.options import bed_options, to_options
 from rig.errors import RigError, usage
 from rig.kernel.changes import Changes
+from rig.kernel.edits import Edits
 from rig.report import table
 from rig.runner import new_run_dir, run
 from rig.testbed import TestBed
@@ -59,8 +60,10 @@ def command(scenarios: tuple[str, ...], **arguments: Any) -> int:
     watcher = Watcher(catalogue.select(scenarios, catalogue.entries()), judge, told, refused)
     patches = [path for path in options.series or () if path.is_dir()]
     with Changes([tree, *map(Path.resolve, patches)]) as changes:
+        edits = Edits(machine.repo, tree, str(options.kernel))
         while True:
             fresh = TestBed(options, ui, machine.builder.store)
+            fresh.base = edits.state(changes.taken())
             watcher.round(machine.at(fresh.tree, fresh.repo))
             changes.wait()
             began = time.monotonic()

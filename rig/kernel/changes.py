@@ -20,7 +20,7 @@ _EVENT = struct.Struct("iIII")
 # linux/inotify.h
 _CLOSE_WRITE = 0x8
 _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x40, 0x80, 0x100, 0x200
-_ISDIR, _ONLYDIR = 0x4000_0000, 0x0100_0000
+_ISDIR, _ONLYDIR, _OVERFLOW = 0x4000_0000, 0x0100_0000, 0x4000
 _MASK = _CLOSE_WRITE | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _ONLYDIR
 _SKIP = frozenset({".git"})
 """Folders whose changes are none of the tree's."""
@@ -29,7 +29,7 @@ _SKIP = frozenset({".git"})
 class Changes:
     """Folders under watch, those below them included; a context manager.
 
-    A change is a hint, no more: what it means is for whoever hashes the tree.
+    A change is a hint, no more: what it means is for whoever reads the file.
     """
 
     def __init__(self, roots: Sequence[Path]) -> None:
@@ -39,6 +39,7 @@ class Changes:
         if self._fd < 0:
             raise infra(f"inotify: {os.strerror(ctypes.get_errno())}")
         self._folders: dict[int, Path] = {}
+        self._files: set[Path] | None = set()
         for root in roots:
             if not root.is_dir():
                 os.close(self._fd)
@@ -65,6 +66,14 @@ class Changes:
             if not self._ready(QUIET_S):
                 return True
 
+    def taken(self) -> set[Path] | None:
+        """The files that may have changed and were waited for since the last call.
+
+        None when that is not known: a folder changed, or there were more than the kernel keeps.
+        """
+        files, self._files = self._files, set()
+        return files
+
     def _ready(self, timeout: float | None) -> bool:
         return bool(select.select([self._fd], [], [], timeout)[0])
 
@@ -83,9 +92,19 @@ class Changes:
     def _read(self) -> None:
         """Take what is there, and watch folders that are new."""
         for number, mask, name in _events(os.read(self._fd, 1 << 16)):
+            self._note(number, mask, name)
             new = mask & _ISDIR and mask & (_CREATE | _MOVED_TO)
             if new and number in self._folders and name not in _SKIP:
                 self._add(self._folders[number] / name)
+
+    def _note(self, number: int, mask: int, name: str) -> None:
+        folder = self._folders.get(number)
+        if name in _SKIP and folder is not None:
+            return
+        if folder is None or mask & (_ISDIR | _OVERFLOW) or not name:
+            self._files = None
+        elif self._files is not None:
+            self._files.add(folder / name)
 
 
 def _events(data: bytes) -> Iterator[tuple[int, int, str]]:

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rig.errors import FailureClass, RigError, infra, usage
-from rig.kernel import git
+from rig.kernel import git, trees
 from rig.kernel.patches import Patch
 from rig.kernel.products import products
+from rig.kernel.worktree import Worktree, unlocked
 from rig.leftovers import temporary
 from rig.store import Store
 
@@ -76,7 +77,7 @@ class KernelRepo:
         require_kernel(path)
         index = self._root / f"index-{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
         with self._store.lock(index.name, "rig: another rig reads this tree; waiting for it"):
-            _cut_off(index)
+            unlocked(index)
             try:
                 self._add(path, index)
             except git.GitError as exc:
@@ -157,22 +158,23 @@ class KernelRepo:
 
     def without(self, tree: Tree, folder: str) -> str:
         """Tree id of `tree` with one folder taken out: what does not depend on that folder."""
-        (left,) = self.memo(["without", tree.id, folder], lambda: [self._without(tree.id, folder)])
-        return left
+        found = self.memo(
+            ["without", tree.id, folder], lambda: [trees.without(self._objects, tree.id, folder)]
+        )
+        return found[0]
 
-    def _without(self, tree: str, folder: str) -> str:
-        """By the trees on the way: reading an index of the whole kernel takes seconds."""
-        name, _, below = folder.partition("/")
-        kept: list[bytes] = []
-        for entry in self._git(["ls-tree", "-z", tree], index=None).split(b"\0")[:-1]:
-            what, _, found = entry.partition(b"\t")
-            if found != os.fsencode(name) or b" tree " not in what:
-                kept.append(entry)
-            elif below and (cut := self._without(what.split()[2].decode(), below)) != _EMPTY:
-                kept.append(b"040000 tree " + cut.encode() + b"\t" + found)
-        # not with the borrowed objects: git would set the time of one that is there already
-        env, text = {"GIT_DIR": str(self._git_dir)}, b"".join(entry + b"\0" for entry in kept)
-        return git.call(["mktree", "-z", "--missing"], self._root, env, text).decode().strip()
+    def with_files(self, tree: Tree, folder: Path, names: Sequence[str]) -> Tree:
+        """`tree` with the contents that files of it have below `folder` now."""
+        if not names:
+            return tree
+        ask = ["hash-object", "-w", "--no-filters", "--", *(str(folder / name) for name in names)]
+        blobs = dict(zip(names, self._own(ask).decode().split(), strict=True))
+        return Tree(trees.with_blobs(self._objects, tree.id, blobs), tree.label)
+
+    def mode_of(self, tree: Tree, path: str) -> str | None:
+        """git's mode of what is at `path` in a state, or None."""
+        ask = ["--literal-pathspecs", "ls-tree", "-z", tree.id, "--", path]
+        return self._git(ask, index=None).decode().partition(" ")[0] or None
 
     def memo(self, question: Sequence[str], answer: Callable[[], list[str]]) -> list[str]:
         """Tree ids, or other lines, that follow from content alone: found once, kept beside the
@@ -213,14 +215,7 @@ class KernelRepo:
 
         Only under the lock `linux-worktree`. What a killed checkout left is put right.
         """
-        self.worktree.mkdir(exist_ok=True)
-        index = self._root / "index-worktree"
-        cut_off = _cut_off(index)
-        if not index.exists():
-            self._run(["read-tree", "--empty"], index=index)
-        self._run(["read-tree", "--reset", "-u", tree.id], index=index, work_tree=self.worktree)
-        if cut_off:  # files of the state that was being written and that this one does not have
-            self._run(["clean", "-ffdxq"], index=index, work_tree=self.worktree)
+        Worktree(self._root, PANTHOR, self._git).make(tree.id)
         return self.worktree
 
     @contextmanager
@@ -241,6 +236,14 @@ class KernelRepo:
         done = self._git(argv, index=index, work_tree=work_tree, stdin=stdin)
         return done.decode(errors="replace").strip()
 
+    @property
+    def _objects(self) -> trees.Objects:
+        return trees.Objects(lambda argv: self._git(argv, index=None), self._own)
+
+    def _own(self, argv: Sequence[str], stdin: bytes = b"") -> bytes:
+        """Not with the borrowed objects: git would set the time of one that is there already."""
+        return git.call(argv, self._root, {"GIT_DIR": str(self._git_dir)}, stdin)
+
     def _git(
         self,
         argv: Sequence[str],
@@ -260,16 +263,7 @@ class KernelRepo:
         return git.call(argv, work_tree or self._root, env, stdin)
 
 
-_EMPTY = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git's tree without entries: in no tree
 _PATHS = ("--pathspec-from-file=-", "--pathspec-file-nul")
-
-
-def _cut_off(index: Path) -> bool:
-    """Take away the lock that a killed git left on `index`; we hold the rig's own lock."""
-    lock = index.with_name(index.name + ".lock")
-    there = lock.exists()
-    lock.unlink(missing_ok=True)
-    return there
 
 
 def _index_of(path: Path) -> Path | None:

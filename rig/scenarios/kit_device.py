@@ -37,8 +37,8 @@ class Device(Channels):
         The way back must be a slow one: see `last_boot()["full"]` after `resume_gpu`.
         """
         since = self.session.gpu.last_seq
-        self.session.set_fault("halt-never", 1)
         with self.driver_may_complain():
+            self.session.set_fault("halt-never", 1)
             self.suspend_gpu()
         self.session.set_fault("halt-never", 0)
         check(not self.events_since(since, "mcu-halt"), "the MCU halted in spite of its fault",

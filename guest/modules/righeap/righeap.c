@@ -66,6 +66,7 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/kernel.h>
+#include <linux/kmemleak.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/mm.h>
@@ -532,6 +533,7 @@ static struct dma_heap *rig_churn_add(struct rig_heap *heap, size_t round)
 	char *name = kasprintf(GFP_KERNEL, "%s-%zu", heap->name, round);
 
 	/* Whoever has it open may look at the name for as long as they like: it stays. */
+	kmemleak_not_leak(name);
 	exp_info.name = name;
 	reinit_completion(&heap->used);
 	return name ? dma_heap_add(&exp_info) : ERR_PTR(-ENOMEM);
@@ -546,6 +548,7 @@ static int rig_churn(const char *name, size_t count)
 		return PTR_ERR(heap);
 
 	__module_get(THIS_MODULE);
+	kmemleak_not_leak(heap); /* it has no place in the list, and stays as all do */
 	for (size_t round = 0; round < count; round++) {
 		struct dma_heap *registered = rig_churn_add(heap, round);
 		unsigned long left;

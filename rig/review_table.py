@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_WORDS = "nothing to run: it is about the words of a comment"
-
 
 @dataclass(frozen=True)
 class Review:
@@ -19,8 +17,8 @@ class Review:
     id: str
     means: str
     """What a driver without the defect does."""
-    unshown: str = ""
-    """Why no scenario and mutant show it; empty: they must."""
+    impossible: str = ""
+    """Why no run can show it; empty: a scenario and a mutant must."""
     on: str = ""
     """The only contract or series that can show it, with mutants of that; empty: any can."""
 
@@ -94,12 +92,16 @@ REVIEWS = (
         "T-7r",
         "suspends, an unplug and the owner's death while the GPU is in protected mode",
     ),
-    Review("T-7s", "a wording", _WORDS),
+    Review(
+        "T-7s",
+        "a wording",
+        "it is about how a mail puts a thing, and no kernel behaves otherwise for it",
+    ),
     Review("T-8a", "unknown flags, sizes of queries, and what is told without a heap"),
     Review("T-8b", "a protected group without support is refused, and none is half made"),
     Review("T-8c", "sizes asked for right behind a reset are never 0"),
     Review(
         "T-8d", "a suspend buffer of the user that is too small, or given twice", on="protm-init"
     ),
-    Review("T-8e", "the comment above the driver's version names what came with it", _WORDS),
+    Review("T-8e", "the comment above the driver's version names what came with it"),
 )

@@ -45,8 +45,8 @@ class Shown:
 
     @property
     def good(self) -> bool:
-        """Whether it is shown, or the table says why it cannot be; both at once is wrong."""
-        return bool(self.proofs) != bool(self.review.unshown)
+        """Whether it is shown, or the table says why no run can; both at once is wrong."""
+        return bool(self.proofs) != bool(self.review.impossible)
 
 
 def gather(folders: Iterable[Path]) -> Evidence:

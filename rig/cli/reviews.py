@@ -24,7 +24,7 @@ def command(runs: tuple[Path, ...], contract: str) -> int:
     A finding is shown by a scenario that passed on the contract and failed on a mutant that
     has the defect. Both are read from folders of `rig run` and `rig teeth`; without RUN_DIR:
     from all that are kept. Results of another version of the rig do not count. Exit code 0
-    when each finding is shown, or the table says why it is not.
+    when none is missing: each is shown, or the table says why no run can show it.
     """
     folders = list(runs) or reviews.newest(default_root() / "runs")
     found = reviews.judge(reviews.gather(folders), contract)
@@ -32,6 +32,6 @@ def command(runs: tuple[Path, ...], contract: str) -> int:
     print_reviews(out, found)
     wrong = [one for one in found if not one.good]
     shown = [one for one in found if one.proofs]
-    out.print(f"{len(shown)} shown, {len(found) - len(shown) - len(wrong)} not and why, "
-              f"{len(wrong)} failed")  # fmt: skip
+    impossible = len(found) - len(shown) - sum(not one.proofs for one in wrong)
+    out.print(f"{len(shown)} shown, {impossible} impossible, {len(wrong)} missing or wrong")
     return 1 if wrong else 0

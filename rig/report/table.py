@@ -12,6 +12,10 @@ from rig.reviews import Shown
 from rig.teeth import Bite
 from rig.verdict.verdict import Outcome, Verdict
 
+_WRONG = {
+    False: "MISSING[/] no run here shows it",
+    True: "WRONG[/] shown, and the table says that no run can",
+}
 _STYLE = {
     Outcome.PASS: "green",
     Outcome.FAIL: "bold red",
@@ -97,8 +101,8 @@ def print_reviews(console: Console, found: Sequence[Shown]) -> None:
         for scenario, mutants, contracts in one.proofs:
             text = f"{scenario} kills {', '.join(mutants)}; passes on {', '.join(contracts)}"
             console.print(f"       [green]shown[/] {text}", soft_wrap=True)
-        if one.review.unshown:
-            console.print(f"       [yellow]not shown[/] {one.review.unshown}", soft_wrap=True)
+        if one.review.impossible:
+            text = f"no run can show it: {one.review.impossible}"
+            console.print(f"       [yellow]impossible[/] {text}", soft_wrap=True)
         if not one.good:
-            why = "shown, and the table says it is not" if one.proofs else "nothing here shows it"
-            console.print(f"       [bold red]WRONG[/] {why}", soft_wrap=True)
+            console.print(f"       [bold red]{_WRONG[bool(one.proofs)]}", soft_wrap=True)

@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import re
+
 from rig.errors import FailureClass
-from rig.scenarios.kit import PROTECTED, Scenario, check, scenario
+from rig.kernel.repo import PANTHOR
+from rig.scenarios.kit import EVERY, PROTECTED, Scenario, check, scenario
 from rig.scenarios.kit_protm import last_line, load
 
 FLAG = 1
 """DRM_PANTHOR_GROUP_CREATE_PROTECTED."""
 UNKNOWN = (2, 1 << 31, 3)
 """Flags that nobody knows, also beside one that is known."""
+SOURCE = "panthor_drv.c"
 BOOT_US = 600_000
 """How long the MCU boots behind a reset: less than the second that panthor_fw_start() waits."""
 
@@ -39,6 +43,21 @@ def test_with_heap(rig: Scenario) -> None:
     before = rig.dmabufs()
     rig.run("gpuctl", "job", f"flags={FLAG}")
     rig.settle(rig.dmabufs, before, "dma-bufs (count, bytes) behind a protected group")
+
+
+@scenario(contracts=EVERY, flavour="direct", reviews=("T-8e",))
+def test_version_explained(rig: Scenario) -> None:
+    """The version that the driver says it has is explained in its source, once (T-8e)."""
+    rig.load_panthor(heap=None)
+    rig.wait_bound()
+    found = re.search(r"\bversion=(\d+\.\d+)\.", rig.run("gpuctl", "info").output)
+    check(found, "gpuctl told no version", FailureClass.INFRA)
+    assert found is not None
+    bed = rig.session.bed
+    source = bed.repo.read(bed.tree, f"{PANTHOR}/{SOURCE}") or b""
+    lines = re.findall(rf"^ \* - {re.escape(found[1])} - \w", source.decode(), re.MULTILINE)
+    check(len(lines) == 1, f"the driver's version is {found[1]}, which the comment above it in "
+          f"{SOURCE} has {len(lines)} lines for")  # fmt: skip
 
 
 @scenario(contracts=PROTECTED, flavour="direct", reviews=("T-8c",))

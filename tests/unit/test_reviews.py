@@ -40,7 +40,7 @@ def test_each_is_claimed_by_a_scenario_and_its_killer_or_says_why_not() -> None:
         having = [one for one in mutants if review.id in one.reviews]
         killed = {name for one in having for name in one.killers}
         assert all(one.base == review.on for one in having if review.on), review.id
-        assert bool(scenarios & killed) != bool(review.unshown), review.id
+        assert bool(scenarios & killed) != bool(review.impossible), review.id
 
 
 def test_nobody_claims_a_finding_that_the_table_does_not_have() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import traceback
 from collections.abc import Callable, Generator
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from rig import bundle, interrupt, introspect
-from rig.catalogue import scenario_id
+from rig.ahead import Ahead
+from rig.catalogue import Entry, scenario_id
 from rig.errors import FailureClass, RigError
 from rig.paths import REPO
 from rig.scenarios.kit import Scenario, Spec
@@ -59,6 +61,8 @@ class Judge:
 
     def _require_applicable(self, spec: Spec) -> None:
         detected = self.bed.contract
+        if isinstance(self.bed.ahead, Ahead) and detected.contract.name not in spec.contracts:
+            self.bed.ahead.close()
         if detected.contract.name not in spec.contracts:
             raise RigError(
                 FailureClass.NOT_APPLICABLE,
@@ -94,7 +98,7 @@ class Judge:
             self.collect_error = f"cannot load {report.nodeid}: {(told or words or ['?'])[-1]}"
 
     def _folder(self, item: pytest.Item) -> Path:
-        return self.run_dir / _id_of(item).replace("/", ".")
+        return self.run_dir / folder_of(_id_of(item))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
@@ -230,6 +234,19 @@ def _inspect(session: Session) -> None:
 
 def _not_applicable(error: BaseException | None) -> bool:
     return isinstance(error, RigError) and error.failure is FailureClass.NOT_APPLICABLE
+
+
+def folder_of(scenario: str) -> str:
+    """Name of a guest's folder in that of its run."""
+    return scenario.replace("/", ".")
+
+
+def spec_of(entry: Entry) -> Spec | None:
+    """What a scenario needs, once its file has been read for a run; None before."""
+    module = sys.modules.get(f"rig.scenarios.{entry.file.stem}")
+    marks = getattr(getattr(module, entry.function, None), "pytestmark", [])
+    found = [mark.args[0] for mark in marks if mark.name == "scenario" and mark.args]
+    return found[0] if found and isinstance(found[0], Spec) else None
 
 
 def _spec_of(item: pytest.Item) -> Spec:

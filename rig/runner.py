@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -21,12 +22,16 @@ from pathlib import Path
 import pytest
 
 from rig import bundle, cache, interrupt
+from rig.ahead import Ahead
 from rig.catalogue import Entry
 from rig.durations import Durations
 from rig.errors import FailureClass, infra
 from rig.hold import hold, unused
-from rig.judge import Judge, OnFailure
+from rig.judge import Judge, OnFailure, folder_of, spec_of
 from rig.leftovers import sweep, sweep_temporary
+from rig.session import Session, Start
+from rig.snapshots import Shelf
+from rig.stages import canonical
 from rig.store import Store, full_disk
 from rig.testbed import TestBed
 from rig.verdict.verdict import Outcome, Verdict
@@ -98,6 +103,38 @@ def default_jobs(memory: int = 1) -> int:
     # not the free pages: after a build most memory is page cache, which gives way
     available = int(meminfo.split("MemAvailable:")[1].split()[0]) << 10
     return max(1, min((os.cpu_count() or 1) + 1, available // (GUEST_BYTES * memory)))
+
+
+@contextmanager
+def expecting(bed: TestBed, entries: Sequence[Entry], run_dir: Path) -> Iterator[None]:
+    """Restore the guest of a run to come while the block builds its modules, and runs it.
+
+    Only for one scenario that starts from a snapshot which is there; whatever ends the block
+    takes the guest down, unless the run has. Raises `RigError` when the Image does not build.
+    """
+    ahead = bed.ahead = _ahead(bed, entries, run_dir)
+    try:
+        yield
+    finally:
+        bed.ahead = None
+        if ahead is not None:
+            ahead.close()
+
+
+def _ahead(bed: TestBed, entries: Sequence[Entry], run_dir: Path) -> Ahead | None:
+    if len(entries) != 1 or bed.options.boots:
+        return None
+    (entry,) = entries
+    spec = spec_of(entry)
+    if spec is None:
+        return None
+    bed.build_unloaded()
+    stage = canonical(spec.stage, spec.config.flavour)
+    origin = Shelf(bed, run_dir).there(spec.config, stage)
+    if origin is None:
+        return None
+    folder = run_dir / folder_of(entry.id)
+    return Ahead(Session(bed, folder, spec.config, Start(origin)), stage)
 
 
 def run(

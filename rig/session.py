@@ -93,6 +93,8 @@ class Session(Knobs):
         self.timings: dict[str, float] = {}
         self._agent: Agent | None = None
         self._stack = ExitStack()
+        self.awake = False
+        """Restored already (`wake`): entering gives it what it lacks."""
 
     def __enter__(self) -> Session:
         try:
@@ -112,8 +114,12 @@ class Session(Knobs):
         trace: TracebackType | None,
     ) -> None:
         started = time.monotonic()
-        self._stack.close()
+        self.close()
         self.timings["teardown"] = time.monotonic() - started
+
+    def close(self) -> None:
+        """What `__exit__` does: for a guest that was woken and never entered."""
+        self._stack.close()
 
     def _open_folder(self) -> None:
         self.run_dir.mkdir(parents=True, exist_ok=True)
@@ -141,9 +147,34 @@ class Session(Knobs):
         self.anchor()
         self.timings["boot"] = time.monotonic() - started
 
+    def wake(self) -> None:
+        """Restore before entering, in any thread; what it runs need not be built yet.
+
+        Raises as entering does; nothing is left then.
+        """
+        assert self.start.origin is not None
+        try:
+            self._resume(self.start.origin)
+            self._adopt(self._known_files())
+        except BaseException:
+            self.close()
+            raise
+        self.awake = True
+
     def _restore(self, origin: Path) -> None:
         """To the snapshot's stage, with the modules, firmware, faults and keys of this run."""
         started = time.monotonic()
+        if not self.awake:
+            self._resume(origin)
+        if not self.start.plain:
+            new = {} if self.start.loaded else self.bed.own_modules
+            files = {path: (content, 0o644) for path, content in new.items()}
+            self._adopt(files if self.awake else {**self._known_files(), **files})
+        self.anchor()
+        self.timings["restore"] = time.monotonic() - started
+
+    def _resume(self, origin: Path) -> None:
+        """The snapshot's guest runs on, with the faults of this run."""
         self._stack.enter_context(holding(origin / MANIFEST))
         self._open_folder()
         self.user_key = KeyPair.generate()
@@ -161,17 +192,16 @@ class Session(Knobs):
                 for name, value in self.faults.items():
                     self.set_fault(name, value)  # the saved state came with its own plan: none
             self.vm.qmp.cont()
-            if not self.start.plain:
-                self._adopt()
-        self.anchor()
-        self.timings["restore"] = time.monotonic() - started
 
-    def _adopt(self) -> None:
-        """Give the restored guest the time of day, fresh randomness, and this run's files."""
+    def _known_files(self) -> dict[str, tuple[bytes, int]]:
+        """This run's files but the modules."""
         files = {"/root/.ssh/authorized_keys": (self.user_key.public.encode() + b"\n", 0o600)}
         if not self.start.loaded:
-            own = {self.mcu_path: self.mcu_firmware, **self.bed.own_modules}
-            files.update((path, (content, 0o644)) for path, content in own.items())
+            files[self.mcu_path] = (self.mcu_firmware, 0o644)
+        return files
+
+    def _adopt(self, files: Mapping[str, tuple[bytes, int]]) -> None:
+        """Give the restored guest the time of day, fresh randomness, and files of this run."""
         told = self.agent.run(
             ["rig-resume", str(time.time_ns())],
             os.urandom(SEED_BYTES) + pack(files),

@@ -21,6 +21,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rig.ahead import Ahead
 from rig.artifacts.sources import files_digest
 from rig.debian import provide
 from rig.errors import FailureClass, RigError, infra
@@ -68,6 +69,8 @@ def _restored(
     stack: ExitStack, bed: TestBed, run_dir: Path, config: GuestConfig, stage: str
 ) -> Session:
     shelf = Shelf(bed, run_dir)
+    if isinstance(bed.ahead, Ahead) and (woken := bed.ahead.take(run_dir, config, stage)):
+        return stack.enter_context(woken)
     started = time.monotonic()
     origin = shelf.get(config, stage)
     made = time.monotonic() - started
@@ -120,6 +123,10 @@ class Shelf:
             self.bed.ui.say(f"rig: no way on from the snapshot {before}, made again: {error}")
             self.remove(config, before)
             return self._made(config, stage, inputs)
+
+    def there(self, config: GuestConfig, stage: str) -> Path | None:
+        """The folder of the snapshot if it is there whole; none is made."""
+        return self._good(KIND + config.flavour, key_of(self.inputs(config, stage)))
 
     def _made(self, config: GuestConfig, stage: str, inputs: dict[str, str]) -> Path:
         store, kind, key = self.bed.builder.store, KIND + config.flavour, key_of(inputs)

@@ -15,6 +15,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -26,7 +27,7 @@ from rig.kernel.module import code_digest
 from rig.kernel.repo import KernelRepo, Tree
 from rig.kernel.warnings import Compiled, read
 from rig.paths import REPO
-from rig.runner import RunResult, run
+from rig.runner import RunResult, expecting, run
 from rig.store import Store, key_of
 from rig.testbed import TestBed
 from rig.verdict.verdict import Note, NoteKind, Outcome, Verdict, outcome_of
@@ -129,15 +130,16 @@ class Referee:
         """
         self._pin.check()
         started = time.monotonic()
-        try:
-            bed = self._built(state)
-        except RigError as error:
-            if error.failure.exit_code >= FailureClass.INFRA.exit_code:
-                raise
-            refused = tuple(Judged(_refused(entry, error)) for entry in chosen)
-            return Ruling(state, refused, build_s=time.monotonic() - started)
-        built = time.monotonic()
-        judged = self._judge(bed, state, chosen, turn)
+        with ExitStack() as stack:
+            try:
+                bed = self._built(stack, state, chosen, turn)
+            except RigError as error:
+                if error.failure.exit_code >= FailureClass.INFRA.exit_code:
+                    raise
+                refused = tuple(Judged(_refused(entry, error)) for entry in chosen)
+                return Ruling(state, refused, build_s=time.monotonic() - started)
+            built = time.monotonic()
+            judged = self._judge(bed, state, chosen, turn)
         name = bed.contract.contract.name
         spent = built - started, time.monotonic() - built
         return Ruling(state, judged, name, *spent, self._compiled(bed))
@@ -148,10 +150,13 @@ class Referee:
         names = f"image-{bed.image.name}.log", f"modules-{bed.modules.name}.log"
         return read([folder / name for name in names], bed.repo.worktree)
 
-    def _built(self, state: State) -> TestBed:
+    def _built(self, stack: ExitStack, state: State, chosen: Sequence[Entry], turn: int) -> TestBed:
+        """`stack`: what takes down the guest that is restored meanwhile, if nobody runs it."""
         if state.tree is None:
             raise state.refusal or RigError(FailureClass.BUILD, f"{state.name} has no tree")
         bed = self.bed.at(state.tree, self._repo)
+        if self._runner is run:
+            stack.enter_context(expecting(bed, chosen, self._folder(state, turn)))
         bed.build_all()
         bed.require_contract()
         return bed

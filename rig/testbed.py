@@ -53,6 +53,8 @@ class TestBed:
             deadlines.slow_guest(self.flavour.slower)
         self.root: Root | None = None
         """The Debian guest's, once it is there (`rig.debian`)."""
+        self.ahead: object | None = None
+        """A guest on its way while modules are built (`rig.ahead.Ahead`)."""
         self.builder = Builder(store or Store(), ui, refresh=options.refresh)
 
     @property
@@ -192,6 +194,11 @@ class TestBed:
     def build_machine(self) -> None:
         """Every artifact that does not depend on the kernel under test."""
         for name in _MACHINE:
+            getattr(self, name)
+
+    def build_unloaded(self) -> None:
+        """Every artifact that a guest needs before a module is loaded."""
+        for name in ("image", *_MACHINE):
             getattr(self, name)
 
     def build_all(self) -> None:

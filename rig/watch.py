@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,10 @@ Run = Callable[[TestBed, Sequence[Entry]], Sequence[Verdict]]
 _LINE = re.compile(r"(?P<file>[^\s:]+):(?P<where>\d+(?::\d+)?): (?P<what>.*)")
 
 
+def _nothing(_bed: TestBed, _chosen: Sequence[Entry]) -> AbstractContextManager[object]:
+    return nullcontext()
+
+
 @dataclass
 class Watcher:
     """Judges one state of the tree after another, each once."""
@@ -33,6 +38,8 @@ class Watcher:
     """Hears of the verdicts of each round."""
     refused: Callable[[RigError], None]
     """Hears why a state could not be judged: once a state."""
+    around: Callable[[TestBed, Sequence[Entry]], AbstractContextManager[object]] = _nothing
+    """Goes around the build and the first run behind it."""
     failing: list[Entry] = field(default_factory=list)
     _tree: str = ""
 
@@ -44,16 +51,18 @@ class Watcher:
         if bed.tree.id == self._tree:
             return False
         self._tree = bed.tree.id
-        try:
-            bed.build_all()
-            bed.require_contract()
-        except RigError as error:
-            if error.failure.exit_code >= FailureClass.INFRA.exit_code:
-                raise
-            self.refused(error)
-            return True
         first = self.failing or list(self.chosen)
-        verdicts = list(self.run(bed, first))
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.around(bed, first))
+                bed.build_all()
+                bed.require_contract()
+            except RigError as error:
+                if error.failure.exit_code >= FailureClass.INFRA.exit_code:
+                    raise
+                self.refused(error)
+                return True
+            verdicts = list(self.run(bed, first))
         rest = [entry for entry in self.chosen if entry not in first]
         if rest and not _failed(verdicts):
             verdicts += self.run(bed, rest)

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,35 @@ from rig.errors import RigError, usage
 from rig.kernel.changes import Changes
 from rig.kernel.edits import Edits
 from rig.report import table
-from rig.runner import new_run_dir, run
+from rig.runner import expecting, new_run_dir, run
 from rig.testbed import TestBed
 from rig.ui import Reporter, output
 from rig.verdict.verdict import Verdict
 from rig.watch import Watcher, at_the_users_line, since
+
+
+class Runs:
+    """Gives every run its folder, the first of a round before its modules are built."""
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+
+    @contextmanager
+    def around(self, bed: TestBed, chosen: Sequence[Entry]) -> Iterator[None]:
+        """Around a build and the run behind it: the guest is restored meanwhile."""
+        self._folder = new_run_dir(bed.builder.store, "watch")
+        try:
+            with expecting(bed, chosen, self._folder):
+                yield
+        finally:
+            if self._folder is not None:  # nothing was run
+                shutil.rmtree(self._folder)
+                self._folder = None
+
+    def judge(self, bed: TestBed, chosen: Sequence[Entry]) -> Sequence[Verdict]:
+        """One run."""
+        folder, self._folder = self._folder, None
+        return run(bed, chosen, folder or new_run_dir(bed.builder.store, "watch")).verdicts
 
 
 @click.command("watch")
@@ -45,9 +71,6 @@ def command(scenarios: tuple[str, ...], **arguments: Any) -> int:
     machine.build_machine()
     began = time.monotonic()
 
-    def judge(bed: TestBed, chosen: Sequence[Entry]) -> Sequence[Verdict]:
-        return run(bed, chosen, new_run_dir(bed.builder.store, "watch")).verdicts
-
     def told(verdicts: Sequence[Verdict]) -> None:
         table.print_verdicts(out, f"{table.summary(verdicts)} in {since(began)}", verdicts)
 
@@ -57,7 +80,8 @@ def command(scenarios: tuple[str, ...], **arguments: Any) -> int:
         if error.log is not None:
             out.print(f"  log: {error.log}", soft_wrap=True)
 
-    watcher = Watcher(catalogue.select(scenarios, catalogue.entries()), judge, told, refused)
+    chosen, runs = catalogue.select(scenarios, catalogue.entries()), Runs()
+    watcher = Watcher(chosen, runs.judge, told, refused, runs.around)
     patches = [path for path in options.series or () if path.is_dir()]
     with Changes([tree, *map(Path.resolve, patches)]) as changes:
         edits = Edits(machine.repo, tree, str(options.kernel))

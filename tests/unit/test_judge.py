@@ -84,6 +84,7 @@ class Bench:
         self.folder.mkdir()
         self.store = Store(folder / "cache")
         self.bed: Any = SimpleNamespace(
+            ahead=None,
             contract=Detected(HEAP_NAME, "a test"),
             builder=SimpleNamespace(store=self.store),
             ui=Reporter(),

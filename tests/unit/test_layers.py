@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rig.introspect",),
     ("rig.scenarios", "rig.catalogue"),
     ("rig.stages",),
-    ("rig.snapshots",),
+    ("rig.snapshots", "rig.ahead"),
     ("rig.judge",),
     ("rig.durations",),
     ("rig.runner",),

@@ -22,7 +22,8 @@ from rig.errors import FailureClass
 from rig.scenarios.kit import Scenario, check
 from rig.scenarios.terms import TRACE
 
-Kind = Literal["slab", "page"]
+Kind = Literal["slab", "tree", "page"]
+"""Objects of the slab allocator, the nodes of its trees among them, and pages."""
 Site = tuple[str, ...]
 """A call trace, innermost first: `function+0x…/0x…`, with ` [module]`; up to the driver's entry."""
 
@@ -30,24 +31,29 @@ DRIVER = "panthor"
 SLAB, PAGE = "/sys/kernel/debug/failslab", "/sys/kernel/debug/fail_page_alloc"
 DECIDES: dict[Kind, str] = {
     "slab": "should_failslab",
+    "tree": "should_failslab",
     "page": "should_fail_alloc_page",
 }
 """mm/failslab.c:19, mm/fail_page_alloc.c:26: not 0 when the allocation fails."""
 CACHES = "/sys/kernel/slab"
+NODES = "radix_tree_node"
+TWICE: dict[Kind, tuple[str, ...]] = {"tree": ("twice",)}
+"""A node that fails is asked for once more outside the tree's lock (lib/xarray.c, xas_nomem()):
+only when that fails too is the path told of it."""
 NODE_ALLOCATORS = ("xas_alloc", "radix_tree_node_alloc", "xas_nomem", "idr_preload")
-SHUT = ("radix_tree_node", "kmemleak_object", "kmemleak_scan_area", "debug_objects_cache")
-"""Caches that the checkers live on, which end for good when they get nothing. The nodes of trees
-are among them: the checker of the DMA API has one (kernel/dma/debug.c:619). One node that fails
-ends no step of a path, since each is asked for once more behind it (seen: errno 0 for all five)."""
-REFILL = "new_slab"
-"""mm/slub.c:3503: where the slab allocator takes pages for itself."""
+CHECKERS_CACHES = ("kmemleak_object", "kmemleak_scan_area", "debug_objects_cache")
+NEVER: dict[Kind, str] = {"tree": "add_dma_entry", "page": "new_slab"}
+"""Where a checker, or the slab allocator, asks for itself: kernel/dma/debug.c:670, whose checks
+end for good when it gets no node; mm/slub.c:3503, without which a slab object fails."""
 DEPTH = 32
 """Frames that the filter looks at, from the deciding function on: lib/fault-inject.c:85."""
 ALLOCATORS_OWN = re.compile(
     r"^(new_slab|refill_\w+|__?alloc_empty_sheaf|__pcs_\w+|kmemleak_\w+|__?create_object|"
-    r"stack_depot_\w+|kasan_save_\w+|__kfence\w+|add_dma_entry|dma_entry_alloc|fill_pool)(\.\w+)*\+"
+    r"stack_depot_\w+|kasan_save_\w+|__kfence\w+|add_dma_entry|dma_entry_alloc|fill_pool|"
+    r"idr_alloc_cyclic)(\.\w+)*\+"
 )
-"""Needs of the allocator and its checkers; they come and go, and are no step of the path."""
+"""Needs of the allocator and its checkers; they come and go, and are no step of the path. So does
+the node for each 64th name that sysfs ever gave away (fs/kernfs/dir.c:671, idr_alloc_cyclic())."""
 _EVENT = "rig_decides"
 _SYMBOL = re.compile(r"^([0-9a-f]+) [tT] (\S+)(?:\s+\[(\w+)\])?$", re.MULTILINE)
 _STACK = re.compile(r"<stack trace>\n((?: => .*\n)+)")
@@ -89,8 +95,8 @@ class Symbols:
 def sites(trace: str, entry: str, kind: Kind) -> list[Site]:
     """The decisions in a trace that were made below a function of the driver, in their order.
 
-    Not those of the allocator itself, of a cache that is shut, or too deep for the filter to see
-    the driver.
+    Not those of the allocator itself, of another kind, or too deep for the filter to see the
+    driver.
     """
     found = []
     for block in _STACK.findall(trace):
@@ -99,7 +105,7 @@ def sites(trace: str, entry: str, kind: Kind) -> list[Site]:
         if not mine or mine[0] + 2 >= DEPTH or any(map(ALLOCATORS_OWN.match, frames)):
             continue
         node = any(frame.startswith(NODE_ALLOCATORS) for frame in frames)
-        if name_of(frames[mine[-1]]) == entry and not (node and kind == "slab"):
+        if name_of(frames[mine[-1]]) == entry and (kind == "page" or node == (kind == "tree")):
             found.append(tuple(frames[: mine[-1] + 1]))
     return found
 
@@ -121,15 +127,19 @@ def chosen(kind: Kind) -> list[str]:
     if kind == "page":
         return [f"echo N > {PAGE}/ignore-gfp-highmem", f"echo 0 > {PAGE}/min-order"]
     lines = [f"echo 64 > {PAGE}/min-order"]  # no allocation is that large
+    if kind == "tree":
+        return [*lines, f"echo 1 > {CACHES}/{NODES}/failslab"]
     lines.append(f"for one in {CACHES}/*/failslab; do echo 1 > $one; done")
-    return [*lines, *(f"echo 0 > {CACHES}/{name}/failslab" for name in SHUT)]
+    shut = (NODES, *CHECKERS_CACHES)
+    return [*lines, *(f"echo 0 > {CACHES}/{name}/failslab" for name in shut)]
 
 
 @contextmanager
 def injection(rig: Scenario, kind: Kind, below: Code, never: Code) -> Iterator[None]:
     """Inside the block allocations of one kind may fail below `below`, not below `never`."""
     folder = PAGE if kind == "page" else SLAB
-    settings = {"ignore-gfp-wait": "N", "verbose": "0", "stacktrace-depth": str(DEPTH)}
+    settings = {"probability": "100" if kind == "tree" else "0", "times": "0"}
+    settings |= {"ignore-gfp-wait": "N", "verbose": "0", "stacktrace-depth": str(DEPTH)}
     settings |= {"require-start": hex(below.start), "require-end": hex(below.end)}
     settings |= {"reject-start": hex(never.start), "reject-end": hex(never.end)}
     lines = [f"echo {value} > {folder}/{name}" for name, value in settings.items()]
@@ -139,6 +149,22 @@ def injection(rig: Scenario, kind: Kind, below: Code, never: Code) -> Iterator[N
     rig.sh(" && ".join(lines))
     yield
     rig.sh(f"echo > {TRACE}/kprobe_events")
+
+
+def never(rig: Scenario, kind: Kind, code: Code) -> None:
+    """From here on no allocation below this code may fail."""
+    _filter(rig, kind, "reject", code)
+
+
+def only(rig: Scenario, kind: Kind, code: Code) -> None:
+    """From here on allocations below this code alone may fail."""
+    _filter(rig, kind, "require", code)
+
+
+def _filter(rig: Scenario, kind: Kind, name: str, code: Code) -> None:
+    folder = PAGE if kind == "page" else SLAB
+    rig.sh(f"echo {code.start:#x} > {folder}/{name}-start && "
+           f"echo {code.end:#x} > {folder}/{name}-end")  # fmt: skip
 
 
 @contextmanager

@@ -41,6 +41,12 @@ def test_group_page(rig: Scenario) -> None:
 
 
 @scenario(flavour="direct", debug=True)
+def test_probe_tree(rig: Scenario) -> None:
+    """Each node of a tree of the probe and its retry, likewise."""
+    sweep(rig, "probe", "tree")
+
+
+@scenario(flavour="direct", debug=True)
 def test_drm_minor(rig: Scenario) -> None:
     """The probe's known issues, one by one: each fails while Linux has it. drm_minor_alloc()."""
     known_issue(rig, kit_known.DRM_MINOR)
@@ -104,6 +110,8 @@ def sweep(rig: Scenario, path: Path, kind: Kind) -> None:
     tell(one)
     check(not missed, f"{len(missed)} places of {path} never failed, such as "
           f"{', '.join(sorted(map(told, missed))[:1])}", FailureClass.INFRA)  # fmt: skip
+    if path == "probe":
+        check_off_and_bind(rig)
     rig.run("gpuctl", "job")
 
 
@@ -119,3 +127,11 @@ def tell(one: Sweep) -> None:
         if known.warns:
             warning = rf"WARNING: \S+ at {known.function}\b"
             one.rig.expected.append(klog.Expected(warning, count))
+
+
+def check_off_and_bind(rig: Scenario) -> None:
+    """Behind the sweep of the probe the GPU is off, for itself as for Linux, and can be bound."""
+    check(not rig.gpu_powered(), "the GPU is still powered behind the sweep")
+    check(rig.clock_enables() == 0, "the GPU's clock is still enabled behind the sweep")
+    check(not rig.bind_by_hand(), "the driver does not bind behind the sweep")
+    rig.wait_bound()

@@ -7,7 +7,7 @@ search must say of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,39 +74,39 @@ class Plan:
 
     count: int
     bad: int
-    no_build: tuple[int, ...] = ()
-    """Consecutive; the commit behind them builds again."""
-    oops: int = 0
-    flake: int = 0
+    no_build: Collection[int] = ()
+    oopses: Collection[int] = ()
+    flakes: Collection[int] = ()
     break_it: Edit = culprit
 
-    def specials(self) -> Mapping[int, list[tuple[str, Edit]]]:
-        """Commit number to edits of files, beyond the harmless one."""
-        found: dict[int, list[tuple[str, Edit]]] = {}
-        device = "panthor_device.c"
-        if self.no_build:
-            found.setdefault(self.no_build[0], []).append(("panthor_fw.c", NO_BUILD[0]))
-            found.setdefault(self.no_build[-1] + 1, []).append(("panthor_fw.c", NO_BUILD[1]))
-        for number, (do, undo) in ((self.oops, OOPS), (self.flake, FLAKE)):
-            if number:
-                found.setdefault(number, []).append((device, do))
-                found.setdefault(number + 1, []).append((device, undo))
-        found.setdefault(self.bad, []).append((device, self.break_it))
-        return found
+    def specials(self, number: int) -> Iterator[tuple[str, Edit]]:
+        """Files that a commit edits, and how, beyond its harmless edit."""
+        for name, numbers, (do, undo) in (
+            ("panthor_fw.c", self.no_build, NO_BUILD),
+            ("panthor_device.c", self.oopses, OOPS),
+            ("panthor_device.c", self.flakes, FLAKE),
+        ):
+            if (number in numbers) != (number - 1 in numbers):
+                yield name, do if number in numbers else undo
+        if number == self.bad:
+            yield "panthor_device.c", self.break_it
 
     def kind(self, number: int) -> str:
         """What a commit is, for its subject."""
+        if number == self.bad:
+            return "the culprit"
         if number in self.no_build:
             return "does not build"
-        kinds = {self.bad: "the culprit", self.oops: "oopses", self.flake: "flakes"}
-        return kinds.get(number, "harmless")
+        return (
+            "oopses" if number in self.oopses else "flakes" if number in self.flakes else "harmless"
+        )
 
 
 def plant(path: Path, plan: Plan) -> Branch:
     """The branch of a plan."""
-    branch, specials = begin(path), plan.specials()
+    branch = begin(path)
     for number in range(1, plan.count + 1):
-        for name, change in (harmless(number), *specials.get(number, [])):
+        for name, change in (harmless(number), *plan.specials(number)):
             branch.edit(name, change)
         branch.commit(f"step {number}: {plan.kind(number)}")
     return branch

@@ -34,8 +34,7 @@ REVIEWS = (
     Review(
         "T-1d",
         "a module that brought a heap must refuse to be unloaded",
-        "the heaps of Linux are built in here, and a heap that never goes is the business "
-        "of the module that made it",
+        on="tee-fixes",
     ),
     Review("T-2a", "the look-up in the kernel ignores a newline behind the name"),
     Review("T-2b", "letting go of the wrong heap inside the look-up must not deadlock"),

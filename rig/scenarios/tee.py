@@ -59,9 +59,9 @@ def test_unload_while_held(rig: Scenario) -> None:
     rig.run("heapctl", HEAP, "alloc", PAGE)
 
 
-@scenario(contracts=EVERY, debug=True)
+@scenario(contracts=EVERY, debug=True, reviews=("T-1d",))
 def test_module_stays(rig: Scenario) -> None:
-    """tee.ko cannot go, for its heap cannot; optee comes back to the same heap.
+    """tee.ko cannot go, for its heap cannot; optee comes back to the same heap (T-1d).
 
     Only the debug kernel has TEE as a module.
     """

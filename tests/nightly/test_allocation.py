@@ -61,5 +61,5 @@ def test_what_is_left_out_shows_by_itself(rig: Rig, scenario: str, says: str) ->
 
 @pytest.mark.parametrize("mutant", choose((), load(), debug=True), ids=lambda mutant: mutant.name)
 def test_teeth_of_the_debug_kernel(mutant: Mutant, kept: Path) -> None:
-    """Lost error paths."""
+    """Lost error paths, and what only a module shows; the review findings want them too."""
     bite(mutant, kept)

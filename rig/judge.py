@@ -61,9 +61,9 @@ class Judge:
 
     def _require_applicable(self, spec: Spec) -> None:
         detected = self.bed.contract
-        if isinstance(self.bed.ahead, Ahead) and detected.contract.name not in spec.contracts:
-            self.bed.ahead.close()
         if detected.contract.name not in spec.contracts:
+            if isinstance(self.bed.ahead, Ahead):
+                self.bed.ahead.close()
             raise RigError(
                 FailureClass.NOT_APPLICABLE,
                 f"needs the contract {' or '.join(spec.contracts)}; "
